@@ -1,0 +1,182 @@
+//! How AWS is reached: region, profile, endpoint, credentials per account, timeouts and retries.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, Region as SdkRegion};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::{Builder as HttpBuilder, ConnectorBuilder, tls};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+use super::{Aws, Inner};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{AccountId, Region};
+
+/// The name that podrole's calls carry in the user agent.
+const APP_NAME: &str = "podrole";
+
+/// Sets up [`Aws`]. What is not set here comes from the environment and the shared configuration files, as everywhere in AWS's tools:
+/// `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, web identity, SSO, container and instance credentials.
+#[derive(Clone)]
+pub struct AwsBuilder {
+    region: Option<Region>,
+    profile: Option<String>,
+    endpoint_url: Option<String>,
+    default_credentials: Option<SharedCredentialsProvider>,
+    accounts: HashMap<AccountId, SharedCredentialsProvider>,
+    operation_timeout: Duration,
+    connect_timeout: Duration,
+    max_attempts: u32,
+    http_client: Option<SharedHttpClient>,
+}
+
+impl Default for AwsBuilder {
+    fn default() -> Self {
+        Self {
+            region: None,
+            profile: None,
+            endpoint_url: None,
+            default_credentials: None,
+            accounts: HashMap::new(),
+            operation_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(5),
+            max_attempts: 5,
+            http_client: None,
+        }
+    }
+}
+
+impl AwsBuilder {
+    /// The region of targets that name none; else `AWS_REGION` or the profile's.
+    pub fn region(mut self, region: Region) -> Self {
+        self.region = Some(region);
+        self
+    }
+
+    /// A profile of the shared configuration; else `AWS_PROFILE` or `default`.
+    pub fn profile(mut self, profile: impl Into<String>) -> Self {
+        self.profile = Some(profile.into());
+        self
+    }
+
+    /// One endpoint for all services; else `AWS_ENDPOINT_URL`, its variants per service, or AWS itself.
+    pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
+        self.endpoint_url = Some(url.into());
+        self
+    }
+
+    /// Credentials for every account that has none of its own; else the SDK's default chain.
+    pub fn credentials(mut self, provider: SharedCredentialsProvider) -> Self {
+        self.default_credentials = Some(provider);
+        self
+    }
+
+    /// Credentials for one account.
+    pub fn account(mut self, account: AccountId, provider: SharedCredentialsProvider) -> Self {
+        self.accounts.insert(account, provider);
+        self
+    }
+
+    /// How long one call may take, retries and waits for the rate limit included. Default 30 s.
+    pub fn operation_timeout(mut self, timeout: Duration) -> Self {
+        self.operation_timeout = timeout;
+        self
+    }
+
+    /// How long connecting may take. Default 5 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How often a call is tried. Default 5; throttled calls also slow down the ones after them (the SDK's adaptive mode).
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts;
+        self
+    }
+
+    /// A ready-made HTTP client, which brings its own TLS settings.
+    pub fn http_client(mut self, client: SharedHttpClient) -> Self {
+        self.http_client = Some(client);
+        self
+    }
+
+    /// Reads environment and configuration files. Credentials are resolved at the first call, not here.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ConfigInvalid`] when a setting cannot work. A missing region or profile is not an error yet.
+    pub async fn load(self) -> Result<Aws> {
+        if self.max_attempts == 0 {
+            return Err(Error::new(ErrorKind::ConfigInvalid, "the number of attempts is 0").remedy("set it to 1 or more"));
+        }
+        if let Some(url) = &self.endpoint_url {
+            check_url(url)?;
+        }
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(self.connect_timeout)
+            .read_timeout(self.operation_timeout)
+            .operation_timeout(self.operation_timeout)
+            .build();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .app_name(AppName::new(APP_NAME).unwrap_or_else(|_| unreachable!("a constant that the SDK accepts")))
+            .retry_config(RetryConfig::adaptive().with_max_attempts(self.max_attempts))
+            .timeout_config(timeouts)
+            .http_client(self.http_client.unwrap_or_else(http_client));
+        if let Some(region) = &self.region {
+            loader = loader.region(SdkRegion::new(region.to_string()));
+        }
+        if let Some(profile) = &self.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(url) = &self.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        if let Some(provider) = self.default_credentials {
+            loader = loader.credentials_provider(provider);
+        }
+        let config = loader.load().await;
+        Ok(Aws(Arc::new(Inner { config, accounts: self.accounts, clients: Mutex::default() })))
+    }
+}
+
+impl fmt::Debug for AwsBuilder {
+    /// Without credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwsBuilder")
+            .field("region", &self.region)
+            .field("profile", &self.profile)
+            .field("endpoint_url", &self.endpoint_url)
+            .field("accounts", &self.accounts.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+fn check_url(url: &str) -> Result<()> {
+    let legal = url.parse::<http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+    });
+    if legal {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::ConfigInvalid, format!("endpoint URL {url:?} is not an http or https URL"))
+        .remedy("give it as https://host or http://host:port"))
+}
+
+/// The SDK's own default (hyper, rustls with aws-lc, proxies from the environment), made once so that all clients share its connections.
+fn http_client() -> SharedHttpClient {
+    HttpBuilder::new().build_with_connector_fn(|settings, components| {
+        let mut connector = ConnectorBuilder::default()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+            .proxy_config(ProxyConfig::from_env());
+        connector.set_connector_settings(settings.cloned());
+        if let Some(components) = components {
+            connector.set_sleep_impl(components.sleep_impl());
+        }
+        connector.build()
+    })
+}

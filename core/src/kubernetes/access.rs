@@ -1,0 +1,133 @@
+//! Makes the connection to a cluster, in the way that the builder says.
+
+use std::time::Duration;
+
+use kube::Config;
+use kube::config::{KubeConfigOptions, Kubeconfig as KubeKubeconfig};
+use serde_json::json;
+
+use super::builder::{Kubeconfig, KubernetesBuilder, Mode};
+use super::check::{Server, certificates, decoded_certificates, no_endpoint};
+use super::connection::Connection;
+use super::errors::{broken_client, chain, config_invalid};
+use super::token::Tokens;
+use crate::error::{Error, Result};
+use crate::model::{Cluster, ClusterName};
+use crate::ports::KubernetesTarget;
+
+/// What tells one connection from another.
+#[derive(PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    /// A ready-made client.
+    Ready(ClusterName),
+    /// An API server that EKS told of: endpoint and CA are part of it, because a cluster may be made again under its name.
+    Native(String, Option<String>, Option<String>),
+    /// The one server of a kubeconfig's context, or of the cluster around this process.
+    Shared,
+}
+
+pub(super) fn key(builder: &KubernetesBuilder, target: &KubernetesTarget) -> Key {
+    if builder.clients.contains_key(&target.name) {
+        return Key::Ready(target.name.clone());
+    }
+    match (&builder.mode, &target.cluster) {
+        (Mode::Native(_), Some(cluster)) => {
+            Key::Native(cluster.arn.to_string(), cluster.endpoint.clone(), cluster.certificate_authority.clone())
+        }
+        _ => Key::Shared,
+    }
+}
+
+pub(super) async fn connect(builder: &KubernetesBuilder, target: &KubernetesTarget) -> Result<Connection> {
+    if let Some(ready) = builder.clients.get(&target.name) {
+        let server = match &ready.server {
+            Some((url, ca)) => Server::known(url, Some(certificates(ca).ok_or_else(|| {
+                config_invalid(format!("the CA given with the client of cluster {} is not PEM", target.name))
+            })?))?,
+            None => Server::Unknown,
+        };
+        return Ok(Connection::new(ready.client.clone(), None, server, builder.timeout));
+    }
+    match &builder.mode {
+        Mode::None => Err(config_invalid(format!("no way to reach the API server of cluster {} is set up", target.name))
+            .remedy("set AWS credentials up (tokens are then minted in-process), or give a kubeconfig or a ready-made client")),
+        Mode::Native(source) => {
+            let Some(cluster) = &target.cluster else {
+                return Err(config_invalid(format!("nothing is known of cluster {}: EKS is not asked here", target.name))
+                    .remedy("use a kubeconfig, the in-cluster configuration or a ready-made client, or include AWS in the scope"));
+            };
+            let config = native(cluster).await?;
+            let client = client(config, builder).await?;
+            let tokens = Tokens::new(source.clone(), cluster.clone());
+            Ok(Connection::new(client, Some(tokens), Server::Told, builder.timeout))
+        }
+        Mode::Kubeconfig(kubeconfig) => {
+            let config = from_kubeconfig(kubeconfig).await?;
+            let server = Server::of(&config, false)?;
+            Ok(Connection::new(client(config, builder).await?, None, server, builder.timeout))
+        }
+        Mode::InCluster => {
+            let config = Config::incluster().map_err(|error| {
+                config_invalid(format!("this does not run inside a cluster: {}", chain(&error)))
+                    .remedy("run it in a pod with a service-account token, or use a kubeconfig")
+            })?;
+            let server = Server::of(&config, true)?;
+            Ok(Connection::new(client(config, builder).await?, None, server, builder.timeout))
+        }
+    }
+}
+
+/// Endpoint and CA as EKS tells them.
+async fn native(cluster: &Cluster) -> Result<Config> {
+    let (Some(endpoint), Some(authority)) = (&cluster.endpoint, &cluster.certificate_authority) else {
+        return Err(no_endpoint(cluster));
+    };
+    // Over plain HTTP the token would go to anybody.
+    if !endpoint.starts_with("https://") {
+        return Err(config_invalid(format!("the endpoint of cluster {}, {endpoint}, is not an https URL", cluster.name)));
+    }
+    if decoded_certificates(authority).is_none() {
+        return Err(config_invalid(format!("the CA of cluster {} is not PEM in base64", cluster.name))
+            .remedy("check that the endpoint of EKS is AWS's (AWS_ENDPOINT_URL)"));
+    }
+    // By way of a kubeconfig in memory, kube also reads the proxies of the environment.
+    let kubeconfig: KubeKubeconfig = serde_json::from_value(json!({
+        "clusters": [{"name": "eks", "cluster": {"server": endpoint, "certificate-authority-data": authority}}],
+        "users": [{"name": "eks", "user": {}}],
+        "contexts": [{"name": "eks", "context": {"cluster": "eks", "user": "eks"}}],
+        "current-context": "eks",
+    }))
+    .map_err(|error| config_invalid(format!("the connection to cluster {} cannot be set up: {error}", cluster.name)))?;
+    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(|error| {
+        config_invalid(format!("the connection to cluster {} cannot be set up: {}", cluster.name, chain(&error)))
+    })
+}
+
+async fn from_kubeconfig(kubeconfig: &Kubeconfig) -> Result<Config> {
+    let bad = |error: kube::config::KubeconfigError| {
+        config_invalid(format!("the kubeconfig cannot be used: {}", chain(&error)))
+            .remedy("check KUBECONFIG or ~/.kube/config and the context (`kubectl config get-contexts`)")
+    };
+    let file = match &kubeconfig.path {
+        Some(path) => KubeKubeconfig::read_from(path),
+        None => KubeKubeconfig::read(),
+    };
+    let options = KubeConfigOptions { context: kubeconfig.context.clone(), ..KubeConfigOptions::default() };
+    Config::from_custom_kubeconfig(file.map_err(bad)?, &options).await.map_err(bad)
+}
+
+/// The client, off the runtime's own threads: a kubeconfig's plugin runs as a program and is waited for.
+async fn client(mut config: Config, builder: &KubernetesBuilder) -> Result<kube::Client> {
+    let timeout: Duration = builder.timeout;
+    config.connect_timeout = Some(builder.connect_timeout);
+    config.read_timeout = Some(timeout);
+    config.write_timeout = Some(timeout);
+    config.reset_reader_on_write = true;
+    let plugin = config.auth_info.exec.clone();
+    let made = tokio::task::spawn_blocking(move || kube::Client::try_from(config)).await;
+    match made {
+        Ok(Ok(client)) => Ok(client),
+        Ok(Err(error)) => Err(broken_client(&error, plugin.as_ref())),
+        Err(error) => Err(Error::new(crate::ErrorKind::Unexpected, format!("the client could not be made: {error}"))),
+    }
+}

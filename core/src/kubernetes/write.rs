@@ -1,0 +1,116 @@
+//! The writing half: server-side apply, so that the server itself keeps what others own.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value, json};
+
+use super::connection::{Call, Connection, Place};
+use super::read::{service_account_place, workload_place};
+use crate::error::Result;
+use crate::model::{Namespace, ServiceAccountName};
+use crate::ports::{FIELD_MANAGER, KubernetesWrite, ServiceAccountApply, WorkloadApply, WorkloadRestore};
+
+/// Server-side apply; JSON is YAML.
+const APPLY: &str = "application/apply-patch+yaml";
+const MERGE: &str = "application/merge-patch+json";
+const JSON: &str = "application/json";
+
+fn patch<'a>(place: Place<'a>, content_type: &'static str, force: bool, body: Value) -> Call<'a> {
+    let mut query = vec![("fieldManager", FIELD_MANAGER.to_owned())];
+    if force {
+        query.push(("force", "true".to_owned()));
+    }
+    Call { verb: "patch", place, query, body: Some((content_type, body)) }
+}
+
+/// An object with only the keys that have something to say: an empty map would be owned as such.
+fn sparse<const N: usize>(entries: [(&str, Value); N]) -> Value {
+    let filled = |value: &Value| match value {
+        Value::Null => false,
+        Value::Object(map) => !map.is_empty(),
+        _ => true,
+    };
+    Value::Object(entries.into_iter().filter(|(_, value)| filled(value)).map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
+/// Keys that a merge patch removes.
+fn nulls(keys: &[String]) -> Value {
+    Value::Object(keys.iter().map(|key| (key.clone(), Value::Null)).collect::<Map<_, _>>())
+}
+
+#[async_trait]
+impl KubernetesWrite for Connection {
+    async fn apply_service_account(&self, apply: &ServiceAccountApply) -> Result<bool> {
+        let body = json!({
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": sparse([
+                ("name", json!(apply.name)),
+                ("namespace", json!(apply.namespace)),
+                // Where it is given, an absent or another object is a conflict; where not, an absent one is created.
+                ("uid", json!(apply.uid)),
+                ("annotations", json!(apply.annotations)),
+                ("labels", json!(apply.labels)),
+            ]),
+        });
+        let place = service_account_place(&apply.namespace, &apply.name);
+        let (_, created) = self.send(&patch(place, APPLY, apply.force, body)).await?;
+        Ok(created)
+    }
+
+    async fn delete_service_account(&self, namespace: &Namespace, name: &ServiceAccountName, uid: &str) -> Result<()> {
+        let body = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}});
+        let place = service_account_place(namespace, name);
+        self.send(&Call { verb: "delete", place, query: Vec::new(), body: Some((JSON, body)) }).await?;
+        Ok(())
+    }
+
+    async fn apply_workload(&self, apply: &WorkloadApply) -> Result<()> {
+        // Both fields: the server keeps them equal, so that one alone could never be taken back by leaving it out.
+        let pod = sparse([
+            ("serviceAccountName", json!(apply.service_account)),
+            ("serviceAccount", json!(apply.service_account)),
+        ]);
+        let template = sparse([
+            ("metadata", sparse([("annotations", json!(apply.template_annotations))])),
+            ("spec", pod),
+        ]);
+        let body = sparse([
+            ("apiVersion", json!("apps/v1")),
+            ("kind", json!(apply.workload.kind.kubernetes_kind())),
+            (
+                "metadata",
+                sparse([
+                    ("name", json!(apply.workload.name)),
+                    ("namespace", json!(apply.workload.namespace)),
+                    ("uid", json!(apply.uid)),
+                    ("annotations", json!(apply.annotations)),
+                ]),
+            ),
+            ("spec", sparse([("template", template)])),
+        ]);
+        self.send(&patch(workload_place(&apply.workload), APPLY, apply.force, body)).await?;
+        Ok(())
+    }
+
+    async fn restore_workload(&self, restore: &WorkloadRestore) -> Result<()> {
+        // In a merge patch null removes: an empty name means that there was none.
+        let service_account = restore.service_account.as_ref().map(|name| if name.is_empty() { Value::Null } else { json!(name) });
+        let pod = match service_account {
+            Some(name) => json!({"serviceAccountName": name, "serviceAccount": name}),
+            None => Value::Null,
+        };
+        let template = sparse([
+            ("metadata", sparse([("annotations", nulls(&restore.remove_template_annotations))])),
+            ("spec", pod),
+        ]);
+        let body = sparse([
+            (
+                "metadata",
+                sparse([("uid", json!(restore.uid)), ("annotations", nulls(&restore.remove_annotations))]),
+            ),
+            ("spec", sparse([("template", template)])),
+        ]);
+        self.send(&patch(workload_place(&restore.workload), MERGE, false, body)).await?;
+        Ok(())
+    }
+}

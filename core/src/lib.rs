@@ -1,0 +1,35 @@
+//! Give a Kubernetes workload on Amazon EKS an AWS IAM role: plan it, apply it, verify it, revoke it, in-process.
+//!
+//! Start with [`Client`] and [`Grant`]. `ARCHITECTURE.md` in the repository draws the layers.
+
+pub mod artifacts;
+#[cfg(feature = "aws")]
+pub mod aws;
+mod client;
+mod error;
+mod event;
+pub mod grant;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
+pub mod kustomize;
+mod marks;
+pub mod memory;
+pub mod model;
+pub mod observe;
+pub mod plan;
+pub mod policy;
+pub mod ports;
+mod receipt;
+mod run;
+mod schema;
+pub mod verify;
+
+pub use client::{Apply, Client, ClientOptions, PlanOrGrant};
+pub use error::{Error, ErrorKind, ErrorPayload, FieldConflict, Leftovers, Result, Retry};
+pub use event::{Event, EventSink};
+pub use grant::Grant;
+pub use plan::Plan;
+pub use receipt::{Outcome, Receipt, StepReceipt};
+pub use run::{Canceller, Run};
+pub use schema::SchemaVersion;
+pub use verify::Report;

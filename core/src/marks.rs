@@ -1,0 +1,130 @@
+//! The marks that say what is ours: tags on AWS, annotations in Kubernetes. There is no state file.
+//!
+//! | mark | where | says |
+//! |---|---|---|
+//! | `podrole.dev/created-by` = owner | role, customer-managed policy, OIDC provider, service account | podrole made it |
+//! | `podrole.dev/attached/<grant>/<hash>` = policy ARN | a role we made | this grant attached it |
+//! | `podrole.dev/inline/<grant>/<hash>` = policy name | a role we made | this grant wrote it |
+//! | `podrole.dev/data-sync/<grant>/<hash>` = role name | a role we made | this grant has a statement in that role's trust |
+//! | `podrole.dev/grant/<grant>` = role name | a policy we made | this grant uses it |
+//! | `podrole.dev/workloads` = `deployment/name,…` | service account | these workloads were pointed at it |
+//! | `podrole.dev/former-service-account` = name or empty | workload | what it ran as before |
+//! | `podrole.dev/identity` = hash | pod template | the identity its pods were made for |
+
+use std::collections::BTreeMap;
+
+use crate::grant::{OWN_PREFIX, short_hash};
+use crate::model::{Arn, Namespace, PolicyName, RoleName, WorkloadKind, WorkloadName, WorkloadRef};
+
+/// Who made a thing.
+pub(crate) const CREATED_BY: &str = "podrole.dev/created-by";
+/// Which workloads were pointed at a service account.
+pub(crate) const WORKLOADS: &str = "podrole.dev/workloads";
+/// What a workload ran as before.
+pub(crate) const FORMER: &str = "podrole.dev/former-service-account";
+/// The identity that the pods of a template were made for.
+pub(crate) const IDENTITY: &str = "podrole.dev/identity";
+
+/// What a grant put on a role.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RoleRecord {
+    Attached(Arn),
+    Inline(PolicyName),
+    DataSync(RoleName),
+}
+
+impl RoleRecord {
+    /// The tag that records it for a grant.
+    pub(crate) fn tag(&self, grant: &str) -> (String, String) {
+        let (kind, value) = match self {
+            Self::Attached(arn) => ("attached", arn.as_str()),
+            Self::Inline(name) => ("inline", name.as_str()),
+            Self::DataSync(role) => ("data-sync", role.as_str()),
+        };
+        (format!("{OWN_PREFIX}{kind}/{grant}/{}", short_hash(value)), escape(value))
+    }
+
+    fn parse(key: &str, value: &str) -> Option<(String, Self)> {
+        let mut parts = key.strip_prefix(OWN_PREFIX)?.split('/');
+        let (kind, grant) = (parts.next()?, parts.next()?);
+        parts.next()?;
+        let value = unescape(value);
+        let record = match kind {
+            "attached" => Self::Attached(Arn::new(value).ok()?),
+            "inline" => Self::Inline(PolicyName::new(value).ok()?),
+            "data-sync" => Self::DataSync(RoleName::new(value).ok()?),
+            _ => return None,
+        };
+        Some((grant.to_owned(), record))
+    }
+}
+
+/// Tag values may not hold a comma, names may: `=` escapes, as in quoted-printable.
+fn escape(value: &str) -> String {
+    value.replace('=', "=3D").replace(',', "=2C")
+}
+
+fn unescape(value: &str) -> String {
+    value.replace("=2C", ",").replace("=3D", "=")
+}
+
+/// What a grant is recorded to have put on a role.
+pub(crate) fn role_records(tags: &BTreeMap<String, String>, grant: &str) -> Vec<RoleRecord> {
+    all_records(tags).into_iter().filter(|(owner, _)| owner == grant).map(|(_, record)| record).collect()
+}
+
+/// What every grant is recorded to have put on a role.
+pub(crate) fn all_records(tags: &BTreeMap<String, String>) -> Vec<(String, RoleRecord)> {
+    tags.iter().filter_map(|(key, value)| RoleRecord::parse(key, value)).collect()
+}
+
+/// The tag by which a grant says that it uses a policy we made.
+pub(crate) fn policy_user(grant: &str) -> String {
+    format!("{OWN_PREFIX}grant/{grant}")
+}
+
+/// The grants that use a policy we made.
+pub(crate) fn policy_users(tags: &BTreeMap<String, String>) -> Vec<&str> {
+    let prefix = format!("{OWN_PREFIX}grant/");
+    tags.keys().filter_map(|key| key.strip_prefix(prefix.as_str())).collect()
+}
+
+/// Whether tags or annotations say that this owner made the thing.
+pub(crate) fn created_by(marks: &BTreeMap<String, String>, owner: &str) -> bool {
+    marks.get(CREATED_BY).is_some_and(|by| by == owner)
+}
+
+fn kind_word(kind: WorkloadKind) -> &'static str {
+    match kind {
+        WorkloadKind::Deployment => "deployment",
+        WorkloadKind::StatefulSet => "statefulset",
+        WorkloadKind::DaemonSet => "daemonset",
+    }
+}
+
+/// The annotation that records which workloads were pointed at a service account.
+pub(crate) fn workloads_value<'a>(workloads: impl IntoIterator<Item = &'a WorkloadRef>) -> String {
+    let mut names: Vec<String> =
+        workloads.into_iter().map(|workload| format!("{}/{}", kind_word(workload.kind), workload.name)).collect();
+    names.sort();
+    names.dedup();
+    names.join(",")
+}
+
+/// The workloads that were pointed at a service account. What nobody can read is skipped.
+pub(crate) fn recorded_workloads(annotations: &BTreeMap<String, String>, namespace: &Namespace) -> Vec<WorkloadRef> {
+    let Some(value) = annotations.get(WORKLOADS) else { return Vec::new() };
+    value
+        .split(',')
+        .filter_map(|text| {
+            let (kind, name) = text.split_once('/')?;
+            let kind = match kind {
+                "deployment" => WorkloadKind::Deployment,
+                "statefulset" => WorkloadKind::StatefulSet,
+                "daemonset" => WorkloadKind::DaemonSet,
+                _ => return None,
+            };
+            Some(WorkloadRef { kind, namespace: namespace.clone(), name: WorkloadName::new(name).ok()? })
+        })
+        .collect()
+}

@@ -1,0 +1,161 @@
+//! Collects steps, keeps their order, and keeps a copy of the world as it will be after them.
+
+use std::collections::BTreeMap;
+
+use super::action::{Action, Change, Step, Target};
+use super::{Level, Notice, Plan, PlanOptions, Verb};
+use crate::error::Result;
+use crate::grant::{CheckedGrant, ClusterSelector};
+use crate::model::AccountId;
+use crate::observe::{Hints, Observed, Place, cluster_read};
+use crate::receipt::Receipt;
+use crate::schema::SchemaVersion;
+
+pub(super) struct Builder<'a> {
+    /// What exists, and what the steps so far will have made of it.
+    pub(super) world: Observed,
+    pub(super) options: &'a PlanOptions,
+    steps: Vec<Step>,
+    notices: Vec<Notice>,
+}
+
+/// A step without its number and target.
+pub(super) struct Draft {
+    pub(super) action: Action,
+    pub(super) summary: String,
+    pub(super) why: String,
+    pub(super) resource: String,
+    pub(super) changes: Vec<Change>,
+    pub(super) after: Vec<u32>,
+}
+
+/// One grant and where it lives.
+pub(super) struct Scene<'g> {
+    pub(super) grant: &'g CheckedGrant,
+    /// The account as a target: `None` for the default credentials'.
+    pub(super) account: Option<AccountId>,
+    /// Known unless the grant has no AWS half.
+    pub(super) place: Option<Place>,
+    /// The grant's id in marks; empty without an AWS half.
+    pub(super) id: String,
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(observed: &Observed, options: &'a PlanOptions) -> Self {
+        Self { world: observed.clone(), options, steps: Vec::new(), notices: Vec::new() }
+    }
+
+    pub(super) fn scene<'g>(&self, grant: &'g CheckedGrant) -> Result<Scene<'g>> {
+        let cluster = self.world.cluster(&grant.grant.cluster);
+        let place = cluster.map(|cluster| grant.place(cluster)).transpose()?;
+        let id = place.as_ref().map(|place| grant.id(&place.issuer)).unwrap_or_default();
+        Ok(Scene { grant, account: grant.iam_account(), place, id })
+    }
+
+    pub(super) fn apply(&mut self, grant: &CheckedGrant) -> Result<()> {
+        let scene = self.scene(grant)?;
+        let mut ready = Vec::new();
+        if grant.grant.scope.has_iam() {
+            ready = self.apply_iam(&scene)?;
+        }
+        if grant.grant.scope.has_kubernetes() {
+            self.apply_kubernetes(&scene, &ready)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn aws(&mut self, scene: &Scene<'_>, draft: Draft) -> u32 {
+        let target = Target {
+            resource: draft.resource.clone(),
+            account: scene.place.as_ref().map(|place| place.account.clone()),
+            cluster: None,
+            credentials: scene.account.clone(),
+        };
+        self.push(target, draft)
+    }
+
+    pub(super) fn on_cluster(&mut self, cluster: &ClusterSelector, draft: Draft) -> u32 {
+        let target = Target {
+            resource: draft.resource.clone(),
+            account: None,
+            cluster: Some(cluster.clone()),
+            credentials: None,
+        };
+        self.push(target, draft)
+    }
+
+    pub(super) fn on_disk(&mut self, draft: Draft) -> u32 {
+        let target =
+            Target { resource: draft.resource.clone(), account: None, cluster: None, credentials: None };
+        self.push(target, draft)
+    }
+
+    fn push(&mut self, target: Target, draft: Draft) -> u32 {
+        let id = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
+        let mut depends_on = draft.after;
+        // Two changes of one thing, for two grants of a set, never run at once.
+        depends_on.extend(self.steps.iter().rev().find(|step| step.target == target).map(|step| step.id));
+        depends_on.sort_unstable();
+        depends_on.dedup();
+        self.steps.push(Step {
+            id,
+            summary: draft.summary,
+            why: draft.why,
+            target,
+            depends_on,
+            changes: draft.changes,
+            action: draft.action,
+        });
+        id
+    }
+
+    pub(super) fn note(&mut self, level: Level, resource: impl Into<String>, message: impl Into<String>) {
+        let notice = Notice { level, resource: resource.into(), message: message.into() };
+        if !self.notices.contains(&notice) {
+            self.notices.push(notice);
+        }
+    }
+
+    pub(super) fn finish(
+        mut self,
+        verb: Verb,
+        grants: &[CheckedGrant],
+        observed: &Observed,
+        receipt: Option<&Receipt>,
+    ) -> Plan {
+        self.notices.sort_by(|a, b| b.level.cmp(&a.level));
+        let mut hints = Hints::default();
+        for grant in grants {
+            if observed.fact(&cluster_read(grant)).is_some()
+                && let Some(cluster) = observed.cluster(&grant.grant.cluster)
+                && hints.cluster(&grant.grant.cluster).is_none()
+            {
+                hints.clusters.push((grant.grant.cluster.clone(), cluster.clone()));
+            }
+        }
+        hints.policy_versions = observed.default_versions();
+        Plan {
+            schema_version: SchemaVersion,
+            verb,
+            grants: grants.iter().map(|grant| grant.grant.clone()).collect(),
+            options: self.options.clone(),
+            steps: self.steps,
+            notices: self.notices,
+            hints,
+            receipt: receipt.cloned().map(Box::new),
+        }
+    }
+}
+
+/// Says what changes in a map, key by key.
+pub(super) fn map_changes(
+    prefix: &str,
+    before: &BTreeMap<String, String>,
+    after: &BTreeMap<String, String>,
+) -> Vec<Change> {
+    after
+        .iter()
+        .filter(|(key, value)| before.get(*key) != Some(value))
+        .map(|(key, value)| Change::new(format!("{prefix}{key}"), before.get(key).cloned(), Some(value.clone())))
+        .collect()
+}

@@ -1,0 +1,602 @@
+//! The AWS half of an apply: provider, role, trust, data syncs.
+
+use std::collections::BTreeMap;
+
+use super::Level;
+use super::action::{Action, Change};
+use super::builder::{Builder, Draft, Scene, map_changes};
+use super::policies::Wanted;
+use super::trust::{data_sync_request, merged, trust_requests};
+use crate::error::{Error, ErrorKind, Result};
+use crate::grant::Manage;
+use crate::marks::{self, CREATED_BY, RoleRecord};
+use crate::model::{Arn, NewRole, Quotas, Role, RoleName};
+use crate::observe::{Answer, Fact, Place, Read};
+use crate::policy::{Document, merge_data_sync, remove_data_sync};
+
+impl Builder<'_> {
+    /// Plans the AWS half; returns the steps after which pods can use the role.
+    pub(super) fn apply_iam(&mut self, scene: &Scene<'_>) -> Result<Vec<u32>> {
+        let Some(place) = scene.place.clone() else {
+            return Err(Error::new(ErrorKind::Unexpected, "the cluster was not read").resource(scene.cluster_name()));
+        };
+        self.refuse_pod_identity(scene)?;
+        self.note_unread(scene);
+        let mut before_role = self.provider(scene, &place)?;
+        let wanted = self.wanted_policies(scene, &place)?;
+        let role_arn = match self.world.role(&scene.account, &scene.grant.role) {
+            Some(role) => role.arn.clone(),
+            None => Arn::role(&place.partition, &place.account, scene.grant.role_path.as_str(), &scene.grant.role),
+        };
+        if let Some(given) = &scene.grant.role_arn
+            && *given != role_arn
+        {
+            return Err(Error::new(ErrorKind::NotFound, format!("the grant says {given}, but the role is {role_arn}"))
+                .resource(format!("role {}", scene.grant.role))
+                .remedy("correct the ARN's path, or give the role by name"));
+        }
+        let records = scene.records(&wanted);
+        let exists = self.world.role(&scene.account, &scene.grant.role).cloned();
+        let role_step = match &exists {
+            None => Some(self.create_role(scene, &place, &records, &mut before_role)?),
+            Some(role) => self.merge_role(scene, &place, role, &before_role)?,
+        };
+        let mut ready = before_role.clone();
+        ready.extend(role_step);
+        let created = exists.is_none() || exists.as_ref().is_some_and(|role| self.is_ours(&role.tags));
+        let recorded = match &exists {
+            Some(role) if created => self.record(scene, role, &records, role_step),
+            _ => None,
+        };
+        let mut after_role: Vec<u32> = role_step.into_iter().chain(recorded).collect();
+        after_role.extend(&before_role);
+        ready.extend(self.attach(scene, &place, &wanted, created, &after_role)?);
+        self.data_syncs(scene, &role_arn, exists.as_ref(), &after_role)?;
+        if let (Some(role), true) = (&exists, created) {
+            self.retire(scene, &place, role, &records)?;
+        }
+        ready.sort_unstable();
+        ready.dedup();
+        Ok(ready)
+    }
+
+    /// Whether marks say that this owner made the thing.
+    pub(super) fn is_ours(&self, marks: &BTreeMap<String, String>) -> bool {
+        marks::created_by(marks, &self.options.owner)
+    }
+
+    pub(super) fn quotas(&self, scene: &Scene<'_>) -> Option<Quotas> {
+        self.world.quotas(&scene.account).copied()
+    }
+
+    fn refuse_pod_identity(&mut self, scene: &Scene<'_>) -> Result<()> {
+        let grant = scene.grant;
+        let found = self.world.associations(&grant.grant.cluster, &grant.namespace, &grant.service_account);
+        let Some(association) = found.and_then(|found| found.first()) else { return Ok(()) };
+        Err(Error::new(
+            ErrorKind::Conflict,
+            format!(
+                "it has the Pod Identity association {}, whose credentials pods would use instead of the annotated role",
+                association.id
+            ),
+        )
+        .resource(format!("service account {}", grant.grant.subject()))
+        .remedy("delete the association, or use another service account"))
+    }
+
+    /// Says which optional reads gave no answer, and what the plan therefore cannot tell.
+    fn note_unread(&mut self, scene: &Scene<'_>) {
+        let grant = scene.grant;
+        let associations = Read::Associations {
+            cluster: grant.grant.cluster.clone(),
+            namespace: grant.namespace.clone(),
+            service_account: grant.service_account.clone(),
+        };
+        let quotas = Read::Quotas { account: scene.account.clone() };
+        for (read, unsure) in [
+            (associations, "whether a Pod Identity association overrides the annotation"),
+            (quotas, "the account's live quotas; AWS refuses what exceeds them"),
+        ] {
+            if let Some(reason) = self.world.unknown(&read).map(str::to_owned) {
+                self.note(Level::Warning, read.to_string(), format!("not known: {unsure} ({reason})"));
+            }
+        }
+    }
+
+    fn provider(&mut self, scene: &Scene<'_>, place: &Place) -> Result<Vec<u32>> {
+        let arn = Arn::oidc_provider(&place.partition, &place.account, &place.issuer);
+        let audience = scene.grant.audience.to_string();
+        let resource = format!("OIDC provider {}", place.issuer.host_and_path());
+        let observe_only = scene.grant.grant.provider.manage == Manage::Observe;
+        let read = Read::Provider { account: scene.account.clone(), arn: arn.clone() };
+        let Some(mut provider) = self.world.provider(&scene.account, &arn).cloned() else {
+            if observe_only {
+                return Err(Error::new(ErrorKind::NotFound, "IAM has no provider for the cluster's issuer")
+                    .resource(resource)
+                    .remedy("create it, or let the grant do it with `provider: {manage: merge}`"));
+            }
+            let tags = BTreeMap::from([(CREATED_BY.to_owned(), self.options.owner.clone())]);
+            let client_ids = vec![audience.clone()];
+            self.world.set(
+                read,
+                Fact::Present(Answer::Provider(crate::model::OidcProvider {
+                    arn: arn.clone(),
+                    url: place.issuer.clone(),
+                    client_ids: client_ids.iter().cloned().collect(),
+                    tags: tags.clone(),
+                })),
+            );
+            let step = self.aws(
+                scene,
+                Draft {
+                    summary: format!("create {resource}"),
+                    why: "STS only accepts tokens of an issuer that IAM knows".to_owned(),
+                    resource,
+                    changes: vec![Change::add("url", place.issuer.as_str()), Change::add("clientIds", audience)],
+                    after: Vec::new(),
+                    action: Action::CreateProvider { arn, url: place.issuer.clone(), client_ids, tags },
+                },
+            );
+            return Ok(vec![step]);
+        };
+        if provider.client_ids.contains(&audience) {
+            return Ok(Vec::new());
+        }
+        let now = provider.client_ids.iter().cloned().collect::<Vec<_>>().join(", ");
+        if observe_only {
+            return Err(Error::new(ErrorKind::Conflict, format!("its client ids ({now}) lack audience {audience}"))
+                .resource(resource)
+                .remedy("add the client id, or let the grant do it with `provider: {manage: merge}`"));
+        }
+        provider.client_ids.insert(audience.clone());
+        self.world.set(read, Fact::Present(Answer::Provider(provider)));
+        let step = self.aws(
+            scene,
+            Draft {
+                summary: format!("add audience {audience} to {resource}"),
+                why: "STS refuses tokens whose audience is not one of the provider's client ids".to_owned(),
+                resource,
+                changes: vec![Change::new("clientIds", Some(now.clone()), Some(format!("{now}, {audience}")))],
+                after: Vec::new(),
+                action: Action::AddClientId { arn, client_id: audience },
+            },
+        );
+        Ok(vec![step])
+    }
+
+    fn create_role(
+        &mut self,
+        scene: &Scene<'_>,
+        place: &Place,
+        records: &[RoleRecord],
+        after: &mut Vec<u32>,
+    ) -> Result<u32> {
+        let grant = scene.grant;
+        let resource = format!("role {}", grant.role);
+        if grant.grant.role.manage == Manage::Observe {
+            return Err(Error::new(ErrorKind::NotFound, "there is no such role, and the grant only observes it")
+                .resource(resource)
+                .remedy("create the role, or set `role: {manage: merge}`"));
+        }
+        let requests = trust_requests(grant, place, &self.options.owner);
+        let (trust, _) = merged(None, &requests);
+        let Some(trust) = trust else { return Err(Error::new(ErrorKind::Unexpected, "no trust statement")) };
+        self.check_trust_size(scene, &resource, &trust)?;
+        let mut tags = grant.grant.role.tags.clone();
+        tags.insert(CREATED_BY.to_owned(), self.options.owner.clone());
+        tags.extend(records.iter().map(|record| record.tag(&scene.id)));
+        check_tag_count(&resource, tags.len())?;
+        let role = NewRole {
+            name: grant.role.clone(),
+            path: grant.role_path.clone(),
+            description: grant.grant.role.description.clone(),
+            max_session_duration: grant.grant.role.max_session_duration,
+            permissions_boundary: grant.boundary.clone(),
+            trust,
+            tags,
+        };
+        let mut changes = requests
+            .iter()
+            .map(|request| Change::add("trust", format!("{} (audience {})", request.subject(), request.audience)))
+            .collect::<Vec<_>>();
+        if let Some(description) = &role.description {
+            changes.push(Change::add("description", description));
+        }
+        if role.path.as_str() != "/" {
+            changes.push(Change::add("path", role.path.as_str()));
+        }
+        if role.max_session_duration != 3600 {
+            changes.push(Change::add("maxSessionDuration", format!("{} s", role.max_session_duration)));
+        }
+        if let Some(boundary) = &role.permissions_boundary {
+            changes.push(Change::add("permissionsBoundary", boundary.as_str()));
+        }
+        changes.extend(
+            grant.grant.role.tags.iter().map(|(key, value)| Change::add(format!("tag {key}"), value.as_str())),
+        );
+        self.world.set(
+            Read::Role { account: scene.account.clone(), role: grant.role.clone() },
+            Fact::Present(Answer::Role(Role {
+                name: role.name.clone(),
+                arn: Arn::role(&place.partition, &place.account, role.path.as_str(), &role.name),
+                unique_id: String::new(),
+                path: role.path.clone(),
+                description: role.description.clone(),
+                max_session_duration: role.max_session_duration,
+                permissions_boundary: role.permissions_boundary.clone(),
+                trust: role.trust.clone(),
+                tags: role.tags.clone(),
+            })),
+        );
+        Ok(self.aws(
+            scene,
+            Draft {
+                summary: format!("create {resource}"),
+                why: format!("pods of {} act as it", grant.grant.subject()),
+                resource,
+                changes,
+                after: std::mem::take(after),
+                action: Action::CreateRole { role },
+            },
+        ))
+    }
+
+    fn check_trust_size(&mut self, scene: &Scene<'_>, resource: &str, trust: &Document) -> Result<()> {
+        let Some(quotas) = self.quotas(scene) else { return Ok(()) };
+        let limit = quotas.trust_policy_size as usize;
+        if trust.size() <= limit {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::LimitExceeded,
+            format!("its trust policy would have {} characters without whitespace; the account's quota is {limit}", trust.size()),
+        )
+        .resource(resource)
+        .code("LimitExceeded")
+        .remedy("use another role for some of the service accounts, or ask AWS to raise the quota (up to 4096)"))
+    }
+
+    fn merge_role(&mut self, scene: &Scene<'_>, place: &Place, role: &Role, after: &[u32]) -> Result<Option<u32>> {
+        let grant = scene.grant;
+        let resource = format!("role {}", grant.role);
+        let requests = trust_requests(grant, place, &self.options.owner);
+        let (merged, findings) = merged(Some(&role.trust), &requests);
+        for finding in findings {
+            self.note(Level::Warning, &resource, format!("trust policy: {finding}"));
+        }
+        let own = grant.grant.role.manage == Manage::Own || self.is_ours(&role.tags);
+        self.role_settings(scene, role, own && grant.grant.role.manage != Manage::Observe)?;
+        let Some(after_trust) = merged else {
+            return Ok(None);
+        };
+        if grant.grant.role.manage == Manage::Observe {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!("its trust policy does not let {} in, and the grant only observes it", requests[0].subject()),
+            )
+            .resource(resource)
+            .remedy("add the statement by hand, or set `role: {manage: merge}`"));
+        }
+        self.check_trust_size(scene, &resource, &after_trust)?;
+        let mut changed = role.clone();
+        changed.trust = after_trust.clone();
+        self.world.set(
+            Read::Role { account: scene.account.clone(), role: grant.role.clone() },
+            Fact::Present(Answer::Role(changed)),
+        );
+        let changes = requests
+            .iter()
+            .map(|request| Change::add("trust", format!("{} (audience {})", request.subject(), request.audience)))
+            .collect();
+        Ok(Some(self.aws(
+            scene,
+            Draft {
+                summary: format!("let {} into the trust of {resource}", grant.grant.subject()),
+                why: "the role exists; every other statement of its trust policy is kept".to_owned(),
+                resource,
+                changes,
+                after: after.to_vec(),
+                action: Action::UpdateTrust {
+                    role: grant.role.clone(),
+                    before: role.trust.clone(),
+                    after: after_trust,
+                },
+            },
+        )))
+    }
+
+    /// Description, session, boundary and tags of a role that exists.
+    fn role_settings(&mut self, scene: &Scene<'_>, role: &Role, own: bool) -> Result<()> {
+        let wanted = &scene.grant.grant.role;
+        let resource = format!("role {}", role.name);
+        let description_differs = wanted.description.is_some() && wanted.description != role.description;
+        let session_differs = wanted.max_session_duration != role.max_session_duration;
+        let boundary = scene.grant.boundary.as_ref();
+        let boundary_differs = boundary != role.permissions_boundary.as_ref();
+        let missing_tags: BTreeMap<String, String> = wanted
+            .tags
+            .iter()
+            .filter(|(key, value)| role.tags.get(*key) != Some(value))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        if !own {
+            let mut kept = Vec::new();
+            if description_differs {
+                kept.push("description");
+            }
+            if session_differs && wanted.max_session_duration != 3600 {
+                kept.push("maxSessionDuration");
+            }
+            if boundary_differs && boundary.is_some() {
+                kept.push("permissionsBoundary");
+            }
+            if !missing_tags.is_empty() {
+                kept.push("tags");
+            }
+            if !kept.is_empty() {
+                let message = format!(
+                    "podrole did not create it: its {} stay as they are (`role: {{manage: own}}` changes them)",
+                    kept.join(", ")
+                );
+                self.note(Level::Warning, resource, message);
+            }
+            return Ok(());
+        }
+        if description_differs || session_differs {
+            let description = wanted.description.clone().or_else(|| role.description.clone());
+            let mut changes = Vec::new();
+            if description_differs {
+                changes.push(Change::new("description", role.description.clone(), description.clone()));
+            }
+            if session_differs {
+                changes.push(Change::new(
+                    "maxSessionDuration",
+                    Some(format!("{} s", role.max_session_duration)),
+                    Some(format!("{} s", wanted.max_session_duration)),
+                ));
+            }
+            self.aws(
+                scene,
+                Draft {
+                    summary: format!("update settings of {resource}"),
+                    why: "they differ from the grant".to_owned(),
+                    resource: resource.clone(),
+                    changes,
+                    after: Vec::new(),
+                    action: Action::UpdateRole {
+                        role: role.name.clone(),
+                        description,
+                        max_session_duration: wanted.max_session_duration,
+                    },
+                },
+            );
+        }
+        if boundary_differs {
+            let (summary, action) = match boundary {
+                Some(arn) => (
+                    format!("set the permissions boundary of {resource}"),
+                    Action::PutBoundary { role: role.name.clone(), boundary: arn.clone() },
+                ),
+                None if self.is_ours(&role.tags) => (
+                    format!("remove the permissions boundary of {resource}"),
+                    Action::DeleteBoundary { role: role.name.clone() },
+                ),
+                None => return self.missing_tags(scene, role, &missing_tags),
+            };
+            self.aws(
+                scene,
+                Draft {
+                    summary,
+                    why: "it differs from the grant".to_owned(),
+                    resource: resource.clone(),
+                    changes: vec![Change::new(
+                        "permissionsBoundary",
+                        role.permissions_boundary.as_ref().map(Arn::as_str),
+                        boundary.map(Arn::as_str),
+                    )],
+                    after: Vec::new(),
+                    action,
+                },
+            );
+        }
+        self.missing_tags(scene, role, &missing_tags)
+    }
+
+    fn missing_tags(&mut self, scene: &Scene<'_>, role: &Role, tags: &BTreeMap<String, String>) -> Result<()> {
+        if tags.is_empty() {
+            return Ok(());
+        }
+        let resource = format!("role {}", role.name);
+        let new = tags.keys().filter(|key| !role.tags.contains_key(*key)).count();
+        check_tag_count(&resource, role.tags.len() + new)?;
+        self.aws(
+            scene,
+            Draft {
+                summary: format!("tag {resource}"),
+                why: "the grant asks for the tags".to_owned(),
+                changes: map_changes("tag ", &role.tags, tags),
+                resource,
+                after: Vec::new(),
+                action: Action::TagRole { role: role.name.clone(), tags: tags.clone() },
+            },
+        );
+        Ok(())
+    }
+
+    /// Records on a role of ours what this grant is about to put on it: before it is put there, so that a crash loses nothing.
+    fn record(
+        &mut self,
+        scene: &Scene<'_>,
+        role: &Role,
+        records: &[RoleRecord],
+        after: Option<u32>,
+    ) -> Option<u32> {
+        let missing: BTreeMap<String, String> = records
+            .iter()
+            .map(|record| record.tag(&scene.id))
+            .filter(|(key, value)| role.tags.get(key) != Some(value))
+            .collect();
+        if missing.is_empty() {
+            return None;
+        }
+        let resource = format!("role {}", role.name);
+        let mut changed = self.world.role(&scene.account, &role.name).cloned().unwrap_or_else(|| role.clone());
+        changed.tags.extend(missing.clone());
+        self.world.set(
+            Read::Role { account: scene.account.clone(), role: role.name.clone() },
+            Fact::Present(Answer::Role(changed)),
+        );
+        Some(self.aws(
+            scene,
+            Draft {
+                summary: format!("record on {resource} what this grant puts on it"),
+                why: "so that it can be removed again".to_owned(),
+                changes: map_changes("tag ", &role.tags, &missing),
+                resource,
+                after: after.into_iter().collect(),
+                action: Action::TagRole { role: role.name.clone(), tags: missing },
+            },
+        ))
+    }
+
+    fn data_syncs(
+        &mut self,
+        scene: &Scene<'_>,
+        role_arn: &Arn,
+        role: Option<&Role>,
+        after: &[u32],
+    ) -> Result<()> {
+        for (index, name) in scene.grant.data_syncs.iter().enumerate() {
+            let Some(target) = self.world.role(&scene.account, name).cloned() else {
+                return Err(Error::new(ErrorKind::NotFound, "there is no such role to authorize for data syncs")
+                    .resource(format!("role {name}"))
+                    .code("NoSuchEntity")
+                    .remedy("create the role first: podrole only adds a statement to its trust policy"));
+            };
+            let request = data_sync_request(scene, role_arn, index, &self.options.owner);
+            // A role that was deleted and made again reads back as an id in the trust of others; the merge repairs it.
+            let merge = merge_data_sync(Some(&target.trust), &request);
+            if !merge.changed {
+                continue;
+            }
+            let resource = format!("role {name}");
+            self.check_trust_size(scene, &resource, &merge.document)?;
+            let mut changes = vec![
+                Change::add("trust", format!("AWS {role_arn}")),
+                Change::add("trust", "Service s3.amazonaws.com"),
+            ];
+            if let Some(account) = &request.source_account {
+                changes.push(Change::add("condition aws:SourceAccount", account));
+            }
+            if let Some(id) = &request.external_id {
+                changes.push(Change::add("condition sts:ExternalId", id));
+            }
+            let _ = role;
+            self.update_trust(
+                scene,
+                &target,
+                merge.document,
+                format!("let role {} into the trust of {resource}", scene.grant.role),
+                "data syncs assume it".to_owned(),
+                changes,
+                after.to_vec(),
+            );
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments)] // One call per kind of trust change; a struct would only repeat `Draft`.
+    pub(super) fn update_trust(
+        &mut self,
+        scene: &Scene<'_>,
+        role: &Role,
+        after_trust: Document,
+        summary: String,
+        why: String,
+        changes: Vec<Change>,
+        after: Vec<u32>,
+    ) -> u32 {
+        let mut changed = role.clone();
+        changed.trust = after_trust.clone();
+        self.world.set(
+            Read::Role { account: scene.account.clone(), role: role.name.clone() },
+            Fact::Present(Answer::Role(changed)),
+        );
+        self.aws(
+            scene,
+            Draft {
+                summary,
+                why,
+                resource: format!("role {}", role.name),
+                changes,
+                after,
+                action: Action::UpdateTrust {
+                    role: role.name.clone(),
+                    before: role.trust.clone(),
+                    after: after_trust,
+                },
+            },
+        )
+    }
+
+    /// Takes this grant's statement out of a data-sync role's trust.
+    pub(super) fn remove_data_sync(&mut self, scene: &Scene<'_>, role_arn: &Arn, name: &RoleName) -> Option<u32> {
+        let target = self.world.role(&scene.account, name).cloned()?;
+        let request = crate::policy::DataSyncRequest {
+            role_arn: role_arn.to_string(),
+            source_account: None,
+            external_id: None,
+            owner: self.options.owner.clone(),
+        };
+        let removal = remove_data_sync(&target.trust, &request);
+        if !removal.changed {
+            return None;
+        }
+        let Some(document) = removal.document else {
+            self.note(
+                Level::Warning,
+                format!("role {name}"),
+                "our statement is the only one in its trust policy, which cannot be empty: it stays; delete the role or give it another trust policy",
+            );
+            return None;
+        };
+        Some(self.update_trust(
+            scene,
+            &target,
+            document,
+            format!("take role {} out of the trust of role {name}", scene.grant.role),
+            "podrole put it there".to_owned(),
+            vec![Change::remove("trust", format!("AWS {role_arn}")), Change::remove("trust", "Service s3.amazonaws.com")],
+            Vec::new(),
+        ))
+    }
+}
+
+/// IAM takes 50 tags on a role.
+fn check_tag_count(resource: &str, count: usize) -> Result<()> {
+    if count <= 50 {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::LimitExceeded, format!("it would have {count} tags with podrole's own; IAM allows 50"))
+        .resource(resource)
+        .remedy("use fewer tags, or one policy instead of several"))
+}
+
+impl Scene<'_> {
+    fn cluster_name(&self) -> String {
+        format!("cluster {}", self.grant.cluster)
+    }
+
+    /// What this grant puts on its role.
+    fn records(&self, wanted: &[Wanted]) -> Vec<RoleRecord> {
+        let mut records: Vec<RoleRecord> = wanted
+            .iter()
+            .map(|policy| match policy {
+                Wanted::Attached { arn, .. } => RoleRecord::Attached(arn.clone()),
+                Wanted::Inline { name, .. } => RoleRecord::Inline(name.clone()),
+            })
+            .collect();
+        records.extend(self.grant.data_syncs.iter().cloned().map(RoleRecord::DataSync));
+        records
+    }
+}

@@ -1,0 +1,469 @@
+//! The policies of a role: managed ones attached, documents written, what is no longer asked for removed.
+
+use std::collections::BTreeMap;
+
+use super::Level;
+use super::action::{Action, Change};
+use super::builder::{Builder, Draft, Scene};
+use crate::error::{Error, ErrorKind, Result};
+use crate::grant::{Manage, PolicyContent};
+use crate::marks::{self, CREATED_BY, RoleRecord};
+use crate::model::{Arn, ManagedPolicy, NewPolicy, PolicyName, Quotas, Role};
+use crate::observe::{Answer, Fact, Place, Read};
+use crate::policy::{Document, INLINE_TOTAL, MANAGED_POLICY_SIZE};
+
+/// What a policy of the grant comes to.
+pub(super) enum Wanted {
+    /// A managed policy on the role; `step` creates or changes it first.
+    Attached { arn: Arn, step: Option<u32> },
+    /// An inline policy.
+    Inline { name: PolicyName, document: Document, manage: Manage },
+}
+
+impl Builder<'_> {
+    pub(super) fn wanted_policies(&mut self, scene: &Scene<'_>, place: &Place) -> Result<Vec<Wanted>> {
+        let mut wanted = Vec::new();
+        for policy in &scene.grant.policies {
+            let name = policy.name.as_ref().map(PolicyName::as_str);
+            let arn = scene.grant.policy_arn(&policy.content, name, place)?;
+            wanted.push(match (&policy.content, arn, &policy.name) {
+                (PolicyContent::Managed(source, _), Some(arn), Some(_)) => {
+                    let document = source.document(&place.partition)?;
+                    check_size(&format!("policy {arn}"), document.size(), self.managed_limit(scene))?;
+                    let step = self.managed_document(scene, &arn, &document, policy.manage)?;
+                    Wanted::Attached { arn, step }
+                }
+                (PolicyContent::Inline(source), _, Some(name)) => Wanted::Inline {
+                    name: name.clone(),
+                    document: source.document(&place.partition)?,
+                    manage: policy.manage,
+                },
+                (_, Some(arn), _) => {
+                    self.require_policy(scene, &arn)?;
+                    Wanted::Attached { arn, step: None }
+                }
+                _ => return Err(Error::new(ErrorKind::Unexpected, "a policy without a name")),
+            });
+        }
+        Ok(wanted)
+    }
+
+    fn managed_limit(&self, scene: &Scene<'_>) -> usize {
+        self.quotas(scene).map_or(MANAGED_POLICY_SIZE, |quotas| quotas.managed_policy_size as usize)
+    }
+
+    fn require_policy(&mut self, scene: &Scene<'_>, arn: &Arn) -> Result<()> {
+        let resource = format!("policy {arn}");
+        match self.world.policy(&scene.account, arn) {
+            Some(policy) if policy.attachable => Ok(()),
+            Some(_) => Err(Error::invalid("it cannot be attached to a role").resource(resource).code("PolicyNotAttachable")),
+            None => {
+                let mut error = Error::new(ErrorKind::NotFound, "there is no such policy")
+                    .resource(resource)
+                    .code("NoSuchEntity");
+                error = match crate::policy::suggest(arn.name()) {
+                    Some(near) if arn.is_aws_managed_policy() => error.remedy(format!("did you mean {near}?")),
+                    _ => error.remedy("a bare name is an AWS-managed policy; write `{customer: name}` for one of your own, or give its ARN"),
+                };
+                Err(error)
+            }
+        }
+    }
+
+    /// A customer-managed policy that is made from a document.
+    fn managed_document(
+        &mut self,
+        scene: &Scene<'_>,
+        arn: &Arn,
+        document: &Document,
+        manage: Manage,
+    ) -> Result<Option<u32>> {
+        let resource = format!("policy {}", arn.name());
+        let user = (marks::policy_user(&scene.id), scene.grant.role.to_string());
+        let Some(policy) = self.world.policy(&scene.account, arn).cloned() else {
+            if manage == Manage::Observe {
+                return Err(Error::new(ErrorKind::NotFound, "there is no such policy, and the grant only observes it")
+                    .resource(resource));
+            }
+            let tags = BTreeMap::from([(CREATED_BY.to_owned(), self.options.owner.clone()), user]);
+            self.set_policy(scene, arn, document, tags.clone());
+            let size = document.size();
+            return Ok(Some(self.aws(
+                scene,
+                Draft {
+                    summary: format!("create {resource}"),
+                    why: "the grant has its document".to_owned(),
+                    resource,
+                    changes: vec![Change::add("document", describe(document)), Change::add("size", format!("{size} characters"))],
+                    after: Vec::new(),
+                    action: Action::CreatePolicy {
+                        policy: NewPolicy { arn: arn.clone(), description: None, document: document.clone(), tags },
+                    },
+                },
+            )));
+        };
+        let ours = self.is_ours(&policy.tags);
+        let current = self.world.policy_document(&scene.account, arn, &policy.default_version).cloned();
+        let mut last = None;
+        if !current.as_ref().is_some_and(|current| current.same_meaning(document)) {
+            if !ours && manage != Manage::Own {
+                return Err(Error::new(ErrorKind::AlreadyExists, "it exists with another document, and podrole did not create it")
+                    .resource(resource)
+                    .code("EntityAlreadyExists")
+                    .remedy("choose another name, attach it as `{customer: name}`, or set `manage: own` on the policy"));
+            }
+            if manage == Manage::Observe {
+                return Err(Error::new(ErrorKind::Conflict, "its document differs, and the grant only observes it")
+                    .resource(resource));
+            }
+            let limit = self.quotas(scene).unwrap_or_default().versions_per_policy as usize;
+            let mut versions = self.world.versions(&scene.account, arn).cloned().unwrap_or_default();
+            versions.sort_by_key(crate::model::PolicyVersion::number);
+            let prune = (versions.len() >= limit)
+                .then(|| versions.iter().find(|version| !version.default).map(|version| version.id.clone()))
+                .flatten();
+            let mut changes = vec![Change::new("document", current.as_ref().map(describe), Some(describe(document)))];
+            if let Some(prune) = &prune {
+                changes.push(Change::remove("version", format!("{prune} (the oldest; IAM keeps {limit})")));
+            }
+            if !ours {
+                self.note(
+                    Level::Warning,
+                    &resource,
+                    format!("podrole did not create it: the undo leaves the new document in force; the one of now stays as version {}", policy.default_version),
+                );
+            }
+            last = Some(self.aws(
+                scene,
+                Draft {
+                    summary: format!("update {resource}"),
+                    why: "its document differs from the grant's".to_owned(),
+                    resource: resource.clone(),
+                    changes,
+                    after: Vec::new(),
+                    action: Action::UpdatePolicy {
+                        arn: arn.clone(),
+                        before: current.unwrap_or_else(|| document.clone()),
+                        after: document.clone(),
+                        prune,
+                    },
+                },
+            ));
+        }
+        let mut tags = policy.tags.clone();
+        if ours && tags.get(&user.0) != Some(&user.1) {
+            tags.insert(user.0.clone(), user.1.clone());
+            last = Some(self.aws(
+                scene,
+                Draft {
+                    summary: format!("record on {resource} that this grant uses it"),
+                    why: "so that it is removed with its last grant".to_owned(),
+                    resource,
+                    changes: vec![Change::add(format!("tag {}", user.0), user.1.clone())],
+                    after: Vec::new(),
+                    action: Action::TagPolicy { arn: arn.clone(), tags: BTreeMap::from([user]) },
+                },
+            ));
+        }
+        self.set_policy(scene, arn, document, tags);
+        Ok(last)
+    }
+
+    fn set_policy(&mut self, scene: &Scene<'_>, arn: &Arn, document: &Document, tags: BTreeMap<String, String>) {
+        let account = scene.account.clone();
+        let version = self.world.policy(&account, arn).map_or_else(|| "v1".to_owned(), |policy| policy.default_version.clone());
+        self.world.set(
+            Read::Policy { account: account.clone(), arn: arn.clone() },
+            Fact::Present(Answer::Policy(ManagedPolicy {
+                arn: arn.clone(),
+                default_version: version.clone(),
+                attachment_count: 0,
+                attachable: true,
+                tags,
+            })),
+        );
+        self.world.set(
+            Read::PolicyDocument { account, arn: arn.clone(), version },
+            Fact::Present(Answer::Document(document.clone())),
+        );
+    }
+
+    /// Attaches and writes what is missing; returns the steps.
+    pub(super) fn attach(
+        &mut self,
+        scene: &Scene<'_>,
+        place: &Place,
+        wanted: &[Wanted],
+        created: bool,
+        after: &[u32],
+    ) -> Result<Vec<u32>> {
+        let _ = place;
+        let role = scene.grant.role.clone();
+        let resource = format!("role {role}");
+        let observe_only = scene.grant.grant.role.manage == Manage::Observe;
+        let mut attached = self.world.attached(&scene.account, &role).cloned().unwrap_or_default();
+        let mut steps = Vec::new();
+        let mut inline_size = None;
+        for policy in wanted {
+            match policy {
+                Wanted::Attached { arn, step } => {
+                    steps.extend(step);
+                    if attached.contains(arn) {
+                        continue;
+                    }
+                    if observe_only {
+                        return Err(Error::new(ErrorKind::Conflict, format!("policy {arn} is not attached, and the grant only observes the role"))
+                            .resource(resource));
+                    }
+                    attached.push(arn.clone());
+                    if !created {
+                        self.note(
+                            Level::Info,
+                            &resource,
+                            format!("podrole did not create it, so the attachment of {arn} cannot be marked: `revoke` leaves it unless it is given the receipt of this apply"),
+                        );
+                    }
+                    steps.push(self.aws(
+                        scene,
+                        Draft {
+                            summary: format!("attach {} to {resource}", arn.name()),
+                            why: "the grant asks for the policy".to_owned(),
+                            // One attachment is a thing of its own: several go on at the same time.
+                            resource: format!("policy {arn} on {resource}"),
+                            changes: vec![Change::add("policy", arn.as_str())],
+                            after: after.iter().chain(step).copied().collect(),
+                            action: Action::AttachPolicy { role: role.clone(), policy: arn.clone() },
+                        },
+                    ));
+                }
+                Wanted::Inline { name, document, manage } => {
+                    let before = self.world.inline_policy(&scene.account, &role, name).cloned();
+                    *inline_size.get_or_insert(0) += document.size();
+                    if before.as_ref().is_some_and(|before| before.same_meaning(document)) {
+                        continue;
+                    }
+                    let recorded = self
+                        .world
+                        .role(&scene.account, &role)
+                        .is_some_and(|found| marks::all_records(&found.tags).iter().any(|(_, record)| *record == RoleRecord::Inline(name.clone())));
+                    if before.is_some() && !(created && recorded) && *manage != Manage::Own {
+                        return Err(Error::new(ErrorKind::AlreadyExists, format!("it has an inline policy {name} with another document, which podrole did not write"))
+                            .resource(resource)
+                            .remedy("choose another name, or set `manage: own` on the policy"));
+                    }
+                    if observe_only {
+                        return Err(Error::new(ErrorKind::Conflict, format!("inline policy {name} differs, and the grant only observes the role"))
+                            .resource(resource));
+                    }
+                    if !created {
+                        self.note(
+                            Level::Info,
+                            &resource,
+                            format!("podrole did not create it, so inline policy {name} cannot be marked: `revoke` leaves it unless it is given the receipt of this apply"),
+                        );
+                    }
+                    let verb = if before.is_some() { "update" } else { "write" };
+                    steps.push(self.aws(
+                        scene,
+                        Draft {
+                            summary: format!("{verb} inline policy {name} of {resource}"),
+                            why: "the grant has its document".to_owned(),
+                            resource: format!("inline policy {name} of {resource}"),
+                            changes: vec![Change::new("document", before.as_ref().map(describe), Some(describe(document)))],
+                            after: after.to_vec(),
+                            action: Action::PutInlinePolicy {
+                                role: role.clone(),
+                                name: name.clone(),
+                                before,
+                                after: document.clone(),
+                            },
+                        },
+                    ));
+                }
+            }
+        }
+        let quotas = self.quotas(scene);
+        if let Some(Quotas { attached_policies_per_role: limit, .. }) = quotas
+            && attached.len() > limit as usize
+        {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!("it would have {} managed policies; the account's quota is {limit}", attached.len()),
+            )
+            .resource(resource)
+            .code("LimitExceeded")
+            .remedy("put several documents into one policy, or ask AWS to raise the quota"));
+        }
+        if let Some(size) = inline_size {
+            let limit = quotas.map_or(INLINE_TOTAL, |quotas| quotas.inline_policies_size as usize);
+            check_size(&format!("inline policies of {resource}"), size, limit)?;
+        }
+        self.world.set(Read::AttachedPolicies { account: scene.account.clone(), role }, Fact::Present(Answer::Arns(attached)));
+        Ok(steps)
+    }
+
+    /// Removes from a role of ours what this grant put there and no longer asks for, and says what others put there.
+    pub(super) fn retire(&mut self, scene: &Scene<'_>, place: &Place, role: &Role, keep: &[RoleRecord]) -> Result<()> {
+        let _ = place;
+        for record in marks::role_records(&role.tags, &scene.id) {
+            if !keep.contains(&record) {
+                self.take_back(scene, role, &record, &[]);
+            }
+        }
+        let recorded: Vec<RoleRecord> = marks::all_records(&role.tags).into_iter().map(|(_, record)| record).collect();
+        let resource = format!("role {}", role.name);
+        for arn in self.world.attached(&scene.account, &role.name).cloned().unwrap_or_default() {
+            let record = RoleRecord::Attached(arn.clone());
+            if !recorded.contains(&record) && !keep.contains(&record) {
+                self.note(Level::Info, &resource, format!("unmanaged: policy {arn} is attached, but not by podrole; it stays"));
+            }
+        }
+        for name in self.world.inline_policies(&scene.account, &role.name).cloned().unwrap_or_default() {
+            let record = RoleRecord::Inline(name.clone());
+            if !recorded.contains(&record) && !keep.contains(&record) {
+                self.note(Level::Info, &resource, format!("unmanaged: inline policy {name} is not podrole's; it stays"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes one recorded thing from a role of ours, then its record; keeps what another grant recorded too.
+    pub(super) fn take_back(&mut self, scene: &Scene<'_>, role: &Role, record: &RoleRecord, after: &[u32]) -> Vec<u32> {
+        let shared = marks::all_records(&role.tags).iter().any(|(grant, other)| *grant != scene.id && other == record);
+        let mut done: Vec<u32> = Vec::new();
+        match record {
+            RoleRecord::Attached(arn) => {
+                if !shared {
+                    done.extend(self.detach(scene, role, arn, after));
+                }
+                done.extend(self.drop_policy(scene, arn, &done.clone(), shared));
+            }
+            RoleRecord::Inline(name) if !shared => done.extend(self.drop_inline(scene, role, name, after)),
+            RoleRecord::DataSync(target) if !shared => {
+                done.extend(self.remove_data_sync(scene, &role.arn, target));
+            }
+            RoleRecord::Inline(_) | RoleRecord::DataSync(_) => {}
+        }
+        let (key, value) = record.tag(&scene.id);
+        let resource = format!("role {}", role.name);
+        let step = self.aws(
+            scene,
+            Draft {
+                summary: format!("remove the record of it from {resource}"),
+                why: "the grant no longer asks for it".to_owned(),
+                resource,
+                changes: vec![Change::remove(format!("tag {key}"), value)],
+                after: done,
+                action: Action::UntagRole { role: role.name.clone(), keys: vec![key] },
+            },
+        );
+        vec![step]
+    }
+
+    pub(super) fn detach(&mut self, scene: &Scene<'_>, role: &Role, arn: &Arn, after: &[u32]) -> Option<u32> {
+        let attached = self.world.attached(&scene.account, &role.name).cloned().unwrap_or_default();
+        if !attached.contains(arn) {
+            return None;
+        }
+        let left = attached.into_iter().filter(|other| other != arn).collect();
+        self.world.set(
+            Read::AttachedPolicies { account: scene.account.clone(), role: role.name.clone() },
+            Fact::Present(Answer::Arns(left)),
+        );
+        Some(self.aws(
+            scene,
+            Draft {
+                summary: format!("detach {} from role {}", arn.name(), role.name),
+                why: "podrole attached it".to_owned(),
+                resource: format!("policy {arn} on role {}", role.name),
+                changes: vec![Change::remove("policy", arn.as_str())],
+                after: after.to_vec(),
+                action: Action::DetachPolicy { role: role.name.clone(), policy: arn.clone() },
+            },
+        ))
+    }
+
+    pub(super) fn drop_inline(&mut self, scene: &Scene<'_>, role: &Role, name: &PolicyName, after: &[u32]) -> Option<u32> {
+        let names = self.world.inline_policies(&scene.account, &role.name).cloned().unwrap_or_default();
+        if !names.contains(name) {
+            return None;
+        }
+        let left = names.into_iter().filter(|other| other != name).collect();
+        self.world.set(
+            Read::InlinePolicies { account: scene.account.clone(), role: role.name.clone() },
+            Fact::Present(Answer::Names(left)),
+        );
+        Some(self.aws(
+            scene,
+            Draft {
+                summary: format!("delete inline policy {name} of role {}", role.name),
+                why: "podrole wrote it".to_owned(),
+                resource: format!("inline policy {name} of role {}", role.name),
+                changes: vec![Change::remove("inlinePolicy", name.as_str())],
+                after: after.to_vec(),
+                action: Action::DeleteInlinePolicy { role: role.name.clone(), name: name.clone() },
+            },
+        ))
+    }
+
+    /// Deletes a customer-managed policy of ours with its last user, or takes this grant off its users.
+    pub(super) fn drop_policy(&mut self, scene: &Scene<'_>, arn: &Arn, after: &[u32], still_attached: bool) -> Option<u32> {
+        let policy = self.world.policy(&scene.account, arn).cloned()?;
+        if !self.is_ours(&policy.tags) {
+            return None;
+        }
+        let resource = format!("policy {}", arn.name());
+        let user = marks::policy_user(&scene.id);
+        let others = marks::policy_users(&policy.tags).into_iter().any(|grant| grant != scene.id);
+        let elsewhere = policy.attachment_count > u32::from(!after.is_empty());
+        if others || still_attached || elsewhere {
+            if elsewhere && !others && !still_attached {
+                self.note(Level::Warning, &resource, "podrole created it, but it is attached elsewhere: it stays");
+            }
+            policy.tags.get(&user)?;
+            return Some(self.aws(
+                scene,
+                Draft {
+                    summary: format!("take this grant off the users of {resource}"),
+                    why: "others still use it".to_owned(),
+                    resource,
+                    changes: vec![Change::remove(format!("tag {user}"), policy.tags[&user].clone())],
+                    after: after.to_vec(),
+                    action: Action::UntagPolicy { arn: arn.clone(), keys: vec![user] },
+                },
+            ));
+        }
+        let mut versions: Vec<_> =
+            self.world.versions(&scene.account, arn).into_iter().flatten().filter(|version| !version.default).collect();
+        versions.sort_by_key(|version| version.number());
+        let versions = versions.into_iter().map(|version| version.id.clone()).collect();
+        self.world.set(Read::Policy { account: scene.account.clone(), arn: arn.clone() }, Fact::Absent);
+        Some(self.aws(
+            scene,
+            Draft {
+                summary: format!("delete {resource}"),
+                why: "podrole created it, and nothing uses it any more".to_owned(),
+                resource,
+                changes: vec![Change::remove("policy", arn.as_str())],
+                after: after.to_vec(),
+                action: Action::DeletePolicy { arn: arn.clone(), versions },
+            },
+        ))
+    }
+}
+
+/// A document in a few words: what it allows and on how many things.
+fn describe(document: &Document) -> String {
+    let text = document.to_json();
+    if text.chars().count() <= 200 { text } else { format!("{}…", text.chars().take(199).collect::<String>()) }
+}
+
+fn check_size(resource: &str, size: usize, limit: usize) -> Result<()> {
+    if size <= limit {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::LimitExceeded, format!("{size} characters without whitespace; IAM allows {limit}"))
+        .resource(resource)
+        .code("LimitExceeded")
+        .remedy("split it into several policies, or use fewer and wider resources"))
+}

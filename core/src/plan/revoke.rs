@@ -1,0 +1,357 @@
+//! The undo: by marks, and by the receipt of an apply where no mark can be.
+
+use super::Level;
+use super::action::{Action, Change};
+use super::builder::{Builder, Draft, Scene};
+use super::kubernetes::kustomize_error;
+use super::trust::{trust_requests, without};
+use crate::error::Result;
+use crate::grant::CheckedGrant;
+use crate::kustomize::{self, WorkloadTarget};
+use crate::marks::{self, RoleRecord};
+use crate::model::{Arn, PolicyName, Role, WorkloadRef};
+use crate::observe::{Fact, Place, Read};
+use crate::ports::{FIELD_MANAGER, ServiceAccountApply};
+use crate::receipt::{Outcome, Receipt};
+
+impl Builder<'_> {
+    pub(super) fn revoke(&mut self, grant: &CheckedGrant, receipt: Option<&Receipt>) -> Result<()> {
+        let scene = self.scene(grant)?;
+        let mut after = Vec::new();
+        if grant.grant.scope.has_kubernetes() {
+            after = self.revoke_kubernetes(&scene)?;
+        }
+        if grant.grant.scope.has_iam()
+            && let Some(place) = scene.place.clone()
+        {
+            self.revoke_iam(&scene, &place, receipt, &after);
+        }
+        Ok(())
+    }
+
+    fn revoke_kubernetes(&mut self, scene: &Scene<'_>) -> Result<Vec<u32>> {
+        let grant = scene.grant;
+        let cluster = grant.grant.cluster.clone();
+        let found = self.world.service_account(&cluster, &grant.namespace, &grant.service_account).cloned();
+        let mut workloads: Vec<WorkloadRef> =
+            grant.workloads.iter().map(|workload| workload.workload.clone()).collect();
+        for workload in
+            found.iter().flat_map(|found| marks::recorded_workloads(&found.annotations, &grant.namespace))
+        {
+            if !workloads.contains(&workload) {
+                workloads.push(workload);
+            }
+        }
+        let mut steps: Vec<u32> = workloads
+            .iter()
+            .filter_map(|workload| self.restore(scene, workload, "podrole pointed it at the service account"))
+            .collect();
+        for wanted in &grant.grant.kustomizations {
+            let Ok((text, files)) = self.kustomization_files(&wanted.path) else { continue };
+            let target = WorkloadTarget {
+                kind: wanted.kind.kubernetes_kind().to_owned(),
+                name: wanted.name.clone(),
+                namespace: None,
+            };
+            let edit = kustomize::unset_service_account(&text, &files, &target, grant.service_account.as_str())
+                .map_err(|error| kustomize_error(&wanted.path, &error))?;
+            let change = Change::new(
+                "patch /spec/template/spec/serviceAccountName",
+                Some(grant.service_account.as_str()),
+                edit.former.clone(),
+            );
+            let what = format!("{} {}", target.kind.to_lowercase(), target.name);
+            self.edits(&wanted.path, &text, &files, edit, &what, &change);
+        }
+        let Some(found) = found else { return Ok(steps) };
+        let resource = format!("service account {}", grant.grant.subject());
+        let others = found.owners.iter().any(|owner| {
+            // The controllers of a cluster that hand out token secrets write `secrets`; nobody else should own a part of it.
+            owner.manager != FIELD_MANAGER && !owner.fields.is_empty() && owner.fields.iter().any(|field| field != ".secrets")
+        });
+        if self.is_ours(&found.annotations) && !others {
+            steps.push(self.on_cluster(
+                &cluster,
+                Draft {
+                    summary: format!("delete {resource}"),
+                    why: "podrole created it, and nobody else set anything on it".to_owned(),
+                    resource,
+                    changes: vec![Change::remove("serviceAccount", grant.grant.subject())],
+                    after: steps.clone(),
+                    action: Action::DeleteServiceAccount {
+                        namespace: grant.namespace.clone(),
+                        name: grant.service_account.clone(),
+                        uid: found.uid,
+                    },
+                },
+            ));
+            return Ok(steps);
+        }
+        let fields: Vec<&String> = found
+            .owners
+            .iter()
+            .filter(|owner| owner.manager == FIELD_MANAGER && owner.apply)
+            .flat_map(|owner| &owner.fields)
+            .collect();
+        let mut changes = Vec::new();
+        for field in fields {
+            let (map, prefix, word) = if let Some(key) = field.strip_prefix(".metadata.annotations.") {
+                (&found.annotations, key, "annotation")
+            } else if let Some(key) = field.strip_prefix(".metadata.labels.") {
+                (&found.labels, key, "label")
+            } else {
+                continue;
+            };
+            if let Some(value) = map.get(prefix) {
+                changes.push(Change::remove(format!("{word} {prefix}"), value.clone()));
+            }
+        }
+        if self.is_ours(&found.annotations) && others {
+            self.note(Level::Info, &resource, "podrole created it, but others set fields on it since: it stays, without podrole's");
+        }
+        if let Some(arn) = found.annotations.get(super::kubernetes::ROLE_ARN)
+            && !changes.iter().any(|change| change.field.ends_with(super::kubernetes::ROLE_ARN))
+        {
+            self.note(Level::Info, &resource, format!("podrole did not set its annotation with {arn}: that stays"));
+        }
+        if !changes.is_empty() {
+            steps.push(self.on_cluster(
+                &cluster,
+                Draft {
+                    summary: format!("remove podrole's annotations and labels from {resource}"),
+                    why: "podrole set them".to_owned(),
+                    resource,
+                    changes,
+                    after: steps.clone(),
+                    action: Action::ApplyServiceAccount {
+                        create: false,
+                        apply: ServiceAccountApply {
+                            namespace: grant.namespace.clone(),
+                            name: grant.service_account.clone(),
+                            uid: Some(found.uid),
+                            annotations: std::collections::BTreeMap::new(),
+                            labels: std::collections::BTreeMap::new(),
+                            force: false,
+                        },
+                    },
+                },
+            ));
+        }
+        Ok(steps)
+    }
+
+    fn revoke_iam(&mut self, scene: &Scene<'_>, place: &Place, receipt: Option<&Receipt>, after: &[u32]) {
+        let provider = Arn::oidc_provider(&place.partition, &place.account, &place.issuer);
+        let mut done = after.to_vec();
+        if let Some(role) = self.world.role(&scene.account, &scene.grant.role).cloned() {
+            done.extend(self.revoke_role(scene, place, &role, receipt, after));
+        }
+        self.revoke_provider(scene, &provider, &done);
+    }
+
+    fn revoke_role(
+        &mut self,
+        scene: &Scene<'_>,
+        place: &Place,
+        role: &Role,
+        receipt: Option<&Receipt>,
+        after: &[u32],
+    ) -> Vec<u32> {
+        let resource = format!("role {}", role.name);
+        let requests = trust_requests(scene.grant, place, &self.options.owner);
+        let removal = without(&role.trust, &requests);
+        let ours = self.is_ours(&role.tags);
+        if !ours {
+            let mut steps = self.revoke_foreign_role(scene, role, receipt, after);
+            match (removal.changed, removal.document) {
+                (true, Some(document)) => {
+                    steps.push(self.take_out(scene, role, document, after));
+                }
+                (true, None) => self.note(
+                    Level::Warning,
+                    &resource,
+                    "our statement is the only one in its trust policy, which cannot be empty: it stays, and so does the access; delete the role or give it another trust policy",
+                ),
+                (false, _) => {}
+            }
+            return steps;
+        }
+        let records = marks::all_records(&role.tags);
+        let mine: Vec<RoleRecord> = marks::role_records(&role.tags, &scene.id);
+        let attached = self.world.attached(&scene.account, &role.name).cloned().unwrap_or_default();
+        let inline = self.world.inline_policies(&scene.account, &role.name).cloned().unwrap_or_default();
+        let recorded = |record: &RoleRecord| records.iter().any(|(_, known)| known == record);
+        let foreign_attached: Vec<&Arn> =
+            attached.iter().filter(|arn| !recorded(&RoleRecord::Attached((*arn).clone()))).collect();
+        let foreign_inline: Vec<&PolicyName> =
+            inline.iter().filter(|name| !recorded(&RoleRecord::Inline((*name).clone()))).collect();
+        let other_grants = records.iter().any(|(grant, _)| *grant != scene.id);
+        let last = removal.document.is_none() && !other_grants;
+        let delete = last && foreign_attached.is_empty() && foreign_inline.is_empty();
+        let mut steps = Vec::new();
+        if delete {
+            // The records go with the role, and until then say what is left: a crash in between loses nothing.
+            for record in &mine {
+                match record {
+                    RoleRecord::Attached(arn) => {
+                        let detached: Vec<u32> = self.detach(scene, role, arn, after).into_iter().collect();
+                        steps.extend(&detached);
+                        steps.extend(self.drop_policy(scene, arn, &detached, false));
+                    }
+                    RoleRecord::Inline(name) => steps.extend(self.drop_inline(scene, role, name, after)),
+                    RoleRecord::DataSync(target) => steps.extend(self.remove_data_sync(scene, &role.arn, target)),
+                }
+            }
+            let mut depends = steps.clone();
+            depends.extend(after);
+            self.world.set(
+                Read::Role { account: scene.account.clone(), role: role.name.clone() },
+                Fact::Absent,
+            );
+            steps.push(self.aws(
+                scene,
+                Draft {
+                    summary: format!("delete {resource}"),
+                    why: "podrole created it, and nobody else is let in or put anything on it".to_owned(),
+                    resource,
+                    changes: vec![Change::remove("role", role.arn.as_str())],
+                    after: depends,
+                    action: Action::DeleteRole { role: role.name.clone() },
+                },
+            ));
+            return steps;
+        }
+        for arn in foreign_attached {
+            self.note(Level::Warning, &resource, format!("unmanaged: policy {arn} is attached, but not by podrole: the role stays"));
+        }
+        for name in foreign_inline {
+            self.note(Level::Warning, &resource, format!("unmanaged: inline policy {name} is not podrole's: the role stays"));
+        }
+        for record in &mine {
+            steps.extend(self.take_back(scene, role, record, after));
+        }
+        match (removal.changed, removal.document) {
+            (true, Some(document)) => steps.push(self.take_out(scene, role, document, after)),
+            (true, None) => self.note(
+                Level::Warning,
+                &resource,
+                "our statement is the only one in its trust policy, which cannot be empty: it stays, and so does the access, until the role is deleted",
+            ),
+            (false, _) => {}
+        }
+        steps
+    }
+
+    fn take_out(&mut self, scene: &Scene<'_>, role: &Role, document: crate::policy::Document, after: &[u32]) -> u32 {
+        let subject = scene.grant.grant.subject();
+        self.update_trust(
+            scene,
+            role,
+            document,
+            format!("take {subject} out of the trust of role {}", role.name),
+            "podrole let it in; every other statement is kept".to_owned(),
+            vec![Change::remove("trust", format!("system:serviceaccount:{}", subject.replace('/', ":")))],
+            after.to_vec(),
+        )
+    }
+
+    /// On a role that podrole did not create, only a receipt tells what it attached.
+    fn revoke_foreign_role(
+        &mut self,
+        scene: &Scene<'_>,
+        role: &Role,
+        receipt: Option<&Receipt>,
+        after: &[u32],
+    ) -> Vec<u32> {
+        let resource = format!("role {}", role.name);
+        let done: Vec<&Action> = receipt.map(made).unwrap_or_default();
+        let mut steps = Vec::new();
+        for action in &done {
+            match action {
+                Action::AttachPolicy { role: name, policy } if *name == role.name => {
+                    let detached: Vec<u32> = self.detach(scene, role, policy, after).into_iter().collect();
+                    steps.extend(&detached);
+                    steps.extend(self.drop_policy(scene, policy, &detached, false));
+                }
+                Action::PutInlinePolicy { role: name, name: policy, before: None, .. } if *name == role.name => {
+                    steps.extend(self.drop_inline(scene, role, policy, after));
+                }
+                _ => {}
+            }
+        }
+        for target in &scene.grant.data_syncs {
+            steps.extend(self.remove_data_sync(scene, &role.arn, target));
+        }
+        if receipt.is_none() {
+            let attached = self.world.attached(&scene.account, &role.name).cloned().unwrap_or_default();
+            for policy in &scene.grant.policies {
+                let name = policy.name.as_ref().map(PolicyName::as_str);
+                let arn = scene.place.as_ref().and_then(|place| scene.grant.policy_arn(&policy.content, name, place).ok()?);
+                if let Some(arn) = arn.filter(|arn| attached.contains(arn)) {
+                    self.note(
+                        Level::Warning,
+                        &resource,
+                        format!("podrole did not create it and cannot tell who attached {arn}: it stays; give `revoke` the receipt of the apply to remove it"),
+                    );
+                }
+            }
+        }
+        steps
+    }
+
+    fn revoke_provider(&mut self, scene: &Scene<'_>, arn: &Arn, after: &[u32]) {
+        let Some(provider) = self.world.provider(&scene.account, arn).cloned() else { return };
+        let resource = format!("OIDC provider {}", provider.url.host_and_path());
+        if !self.is_ours(&provider.tags) {
+            return;
+        }
+        if !self.options.remove_provider {
+            self.note(Level::Info, resource, "podrole created it; it stays, since other roles may rely on it (`remove_provider` removes it when none does)");
+            return;
+        }
+        let Some(trusts) = self.world.role_trusts(&scene.account) else { return };
+        let users: Vec<String> = trusts
+            .iter()
+            .filter(|(name, _)| {
+                // A role that this plan deletes does not count.
+                !matches!(
+                    self.world.fact(&Read::Role { account: scene.account.clone(), role: name.clone() }),
+                    Some(Fact::Absent)
+                )
+            })
+            .filter(|(name, document)| {
+                let now = self.world.role(&scene.account, name).map_or(document, |role| &role.trust);
+                now.to_json().contains(arn.as_str())
+            })
+            .map(|(name, _)| name.to_string())
+            .collect();
+        if !users.is_empty() {
+            self.note(Level::Warning, resource, format!("roles trust it: {}; it stays", users.join(", ")));
+            return;
+        }
+        self.world.set(Read::Provider { account: scene.account.clone(), arn: arn.clone() }, Fact::Absent);
+        self.aws(
+            scene,
+            Draft {
+                summary: format!("delete {resource}"),
+                why: "podrole created it, and no role trusts it".to_owned(),
+                resource,
+                changes: vec![Change::remove("provider", arn.as_str())],
+                after: after.to_vec(),
+                action: Action::DeleteProvider { arn: arn.clone() },
+            },
+        );
+    }
+}
+
+/// The actions of an apply that made a change of their own: what was there already is not ours.
+fn made(receipt: &Receipt) -> Vec<&Action> {
+    receipt
+        .plan
+        .steps
+        .iter()
+        .zip(&receipt.steps)
+        .filter(|(_, step)| !matches!(step.outcome, Outcome::NotStarted))
+        .map(|(step, _)| &step.action)
+        .collect()
+}

@@ -1,0 +1,95 @@
+//! Which remote calls a piece of work made, and how many of them had to wait for one another.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+tokio::task_local! {
+    static LOG: CallLog;
+}
+
+/// One remote call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Call {
+    /// `iam:CreateRole`, `kubernetes:patch serviceaccounts`.
+    pub operation: String,
+    /// Its place in the longest chain of calls that waited for one another, from 1.
+    pub depth: u32,
+}
+
+/// Collects the calls made inside [`CallLog::scope`]. Cheap to clone; clones share the log.
+#[derive(Debug, Clone, Default)]
+pub struct CallLog {
+    state: Arc<Mutex<State>>,
+    /// The log of the work that this is a part of: calls are written there too.
+    parent: Option<Arc<CallLog>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: Vec<Call>,
+    finished: u32,
+}
+
+impl CallLog {
+    /// A new, empty log.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs a future; the calls that ports make in it are written here.
+    pub async fn scope<F: Future>(&self, future: F) -> F::Output {
+        LOG.scope(self.clone(), future).await
+    }
+
+    /// The log of the scope this runs in, if it runs in one: for work that is spawned and should count there.
+    pub fn current() -> Option<Self> {
+        LOG.try_with(Clone::clone).ok()
+    }
+
+    /// The calls so far, in the order in which they began.
+    pub fn calls(&self) -> Vec<Call> {
+        self.lock().calls.clone()
+    }
+
+    /// The longest chain of calls that waited for one another: the round trips that cannot be saved by doing things at once.
+    pub fn depth(&self) -> u32 {
+        self.lock().finished
+    }
+
+    /// A log for a part of the work: what is written there is written here too, and counts into this depth.
+    pub(crate) fn child(&self) -> Self {
+        Self { state: Arc::default(), parent: Some(Arc::new(self.clone())) }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, operation: &str) -> u32 {
+        let outer = self.parent.as_ref().map(|parent| parent.begin(operation));
+        let mut state = self.lock();
+        let depth = outer.unwrap_or(state.finished + 1);
+        state.calls.push(Call { operation: operation.to_owned(), depth });
+        depth
+    }
+
+    fn end(&self, depth: u32) {
+        if let Some(parent) = &self.parent {
+            parent.end(depth);
+        }
+        let mut state = self.lock();
+        state.finished = state.finished.max(depth);
+    }
+}
+
+/// Marks a future as one remote call. Backends wrap each call in this; it costs nothing where nobody listens.
+pub async fn traced<F: Future>(operation: &str, future: F) -> F::Output {
+    let Some(log) = CallLog::current() else { return future.await };
+    let depth = log.begin(operation);
+    let output = future.await;
+    log.end(depth);
+    output
+}

@@ -1,0 +1,309 @@
+//! Performs one step.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Progress;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use crate::grant::ClusterSelector;
+use crate::marks::CREATED_BY;
+use crate::model::{ClusterName, NewRole, RoleName};
+use crate::observe::Hints;
+use crate::plan::{Action, Step};
+use crate::policy::Document;
+use crate::ports::{AwsTarget, Backend, Clock, IamRead, IamWrite, KubernetesTarget, KubernetesWrite, ServiceAccountApply};
+
+pub(super) struct Performer {
+    pub(super) backend: Backend,
+    pub(super) step: Step,
+    pub(super) hints: Hints,
+    pub(super) propagation: Duration,
+    pub(super) progress: Arc<Progress>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// Whether a failed call may have taken effect: its answer was lost.
+pub(super) fn effect_unknown(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable | ErrorKind::Unexpected) && error.get_operation().is_some()
+}
+
+/// Which API server; `None` when the cluster's facts were never read although the grant has an AWS half.
+pub(super) fn kubernetes_target(cluster: &ClusterSelector, hints: &Hints) -> Result<Option<KubernetesTarget>> {
+    Ok(Some(KubernetesTarget { name: ClusterName::new(&cluster.name)?, cluster: hints.cluster(cluster).cloned() }))
+}
+
+impl Performer {
+    /// Performs the step; `true` when its effect was there already.
+    pub(super) async fn perform(&self) -> Result<bool> {
+        match &self.step.action {
+            Action::ApplyServiceAccount { .. }
+            | Action::DeleteServiceAccount { .. }
+            | Action::ApplyWorkload { .. }
+            | Action::RestoreWorkload { .. } => self.on_cluster().await,
+            Action::EditFile { path, before, after } => {
+                self.backend.writes.files().write(path, before, after).await.map(|()| false)
+            }
+            _ => self.on_aws().await,
+        }
+    }
+
+    async fn on_cluster(&self) -> Result<bool> {
+        let Some(cluster) = &self.step.target.cluster else {
+            return Err(Error::new(ErrorKind::Unexpected, "the step names no cluster"));
+        };
+        let Some(target) = kubernetes_target(cluster, &self.hints)? else {
+            return Err(Error::new(ErrorKind::Unexpected, "the plan does not know the cluster"));
+        };
+        let port = self.backend.writes.kubernetes(&target).await?;
+        match &self.step.action {
+            Action::ApplyServiceAccount { create, apply } => self.service_account(port.as_ref(), *create, apply).await,
+            Action::DeleteServiceAccount { namespace, name, uid } => {
+                gone_is_done(port.delete_service_account(namespace, name, uid).await)
+            }
+            Action::ApplyWorkload { apply } => port.apply_workload(apply).await.map(|()| false),
+            Action::RestoreWorkload { restore } => port.restore_workload(restore).await.map(|()| false),
+            _ => Err(Error::new(ErrorKind::Unexpected, "this step is not for a cluster")),
+        }
+    }
+
+    async fn service_account(&self, port: &dyn KubernetesWrite, create: bool, apply: &ServiceAccountApply) -> Result<bool> {
+        let created = port.apply_service_account(apply).await?;
+        if create && !created {
+            // Somebody else made it since the plan: it is theirs, so our mark must go, and the reader must see the new plan.
+            let mut theirs = apply.clone();
+            theirs.annotations.remove(CREATED_BY);
+            port.apply_service_account(&theirs).await?;
+            return Err(Error::new(ErrorKind::PlanStale, "somebody else created it at the same time; its mark as podrole's was dropped")
+                .remedy("plan again"));
+        }
+        Ok(false)
+    }
+
+    fn target(&self) -> AwsTarget {
+        AwsTarget { account: self.step.target.credentials.clone(), region: None }
+    }
+
+    async fn on_aws(&self) -> Result<bool> {
+        let read = self.backend.reads.iam(&self.target()).await?;
+        let write = self.backend.writes.iam(&self.target()).await?;
+        let (read, iam) = (read.as_ref(), write.as_ref());
+        match &self.step.action {
+            Action::CreateProvider { arn, url, client_ids, tags } => {
+                match iam.create_oidc_provider(url, client_ids, tags).await {
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                        let same = read.oidc_provider(arn).await?.is_some_and(|found| {
+                            client_ids.iter().all(|id| found.client_ids.contains(id)) && contains(&found.tags, tags)
+                        });
+                        same_or_stale(same, error)
+                    }
+                    result => result.map(|()| false),
+                }
+            }
+            Action::AddClientId { arn, client_id } => iam.add_client_id(arn, client_id).await.map(|()| false),
+            Action::DeleteProvider { arn } => gone_is_done(iam.delete_oidc_provider(arn).await),
+            Action::CreatePolicy { policy } => match iam.create_policy(policy).await {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    let same = match read.policy(&policy.arn).await? {
+                        Some(found) if contains(&found.tags, &policy.tags) => read
+                            .policy_document(&policy.arn, &found.default_version)
+                            .await?
+                            .is_some_and(|document| document.same_meaning(&policy.document)),
+                        _ => false,
+                    };
+                    same_or_stale(same, error)
+                }
+                result => result.map(|()| false),
+            },
+            Action::UpdatePolicy { arn, before, after, prune } => {
+                let Some(found) = read.policy(arn).await? else { return Err(stale("it is gone")) };
+                match read.policy_document(arn, &found.default_version).await? {
+                    Some(now) if now.same_meaning(after) => return Ok(true),
+                    Some(now) if now.same_meaning(before) => {}
+                    _ => return Err(stale("its document has changed")),
+                }
+                if let Some(version) = prune {
+                    gone_is_done(iam.delete_policy_version(arn, version).await)?;
+                }
+                iam.create_policy_version(arn, after).await.map(|_| false)
+            }
+            Action::TagPolicy { arn, tags } => iam.tag_policy(arn, tags).await.map(|()| false),
+            Action::UntagPolicy { arn, keys } => gone_is_done(iam.untag_policy(arn, keys).await),
+            Action::DeletePolicy { arn, versions } => {
+                for version in versions {
+                    gone_is_done(iam.delete_policy_version(arn, version).await)?;
+                }
+                self.settled(|| async { gone_is_done(iam.delete_policy(arn).await) }).await
+            }
+            Action::CreateRole { role } => self.create_role(read, iam, role).await,
+            Action::UpdateTrust { role, before, after } => self.update_trust(read, iam, role, before, after).await,
+            Action::UpdateRole { role, description, max_session_duration } => iam
+                .update_role(role, description.as_deref(), *max_session_duration)
+                .await
+                .map(|()| false),
+            Action::PutBoundary { role, boundary } => iam.put_boundary(role, boundary).await.map(|()| false),
+            Action::DeleteBoundary { role } => gone_is_done(iam.delete_boundary(role).await),
+            Action::TagRole { role, tags } => {
+                self.known(|| async { iam.tag_role(role, tags).await.map(|()| false) }).await
+            }
+            Action::UntagRole { role, keys } => gone_is_done(iam.untag_role(role, keys).await),
+            Action::DeleteRole { role } => {
+                self.settled(|| async { gone_is_done(iam.delete_role(role).await) }).await
+            }
+            Action::AttachPolicy { role, policy } => {
+                self.known(|| async { iam.attach_policy(role, policy).await.map(|()| false) }).await
+            }
+            Action::DetachPolicy { role, policy } => gone_is_done(iam.detach_policy(role, policy).await),
+            Action::PutInlinePolicy { role, name, after, .. } => {
+                self.known(|| async { iam.put_inline_policy(role, name, after).await.map(|()| false) }).await
+            }
+            Action::DeleteInlinePolicy { role, name } => gone_is_done(iam.delete_inline_policy(role, name).await),
+            _ => Err(Error::new(ErrorKind::Unexpected, "this step is not for AWS")),
+        }
+    }
+
+    async fn create_role(&self, read: &dyn IamRead, iam: &dyn IamWrite, role: &NewRole) -> Result<bool> {
+        let result = self.accepted(|| async { iam.create_role(role).await }).await;
+        match result {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                // Ours, from an attempt whose answer was lost? Then it carries exactly what we would have given it.
+                let same = read
+                    .role(&role.name)
+                    .await?
+                    .is_some_and(|found| found.trust.same_meaning(&role.trust) && contains(&found.tags, &role.tags));
+                same_or_stale(same, error)
+            }
+            result => result.map(|_| false),
+        }
+    }
+
+    /// IAM has no etag for trust policies: read, write, read back.
+    async fn update_trust(
+        &self,
+        read: &dyn IamRead,
+        iam: &dyn IamWrite,
+        role: &RoleName,
+        before: &Document,
+        after: &Document,
+    ) -> Result<bool> {
+        let known = self.known(|| async {
+            read.role(role).await?.ok_or_else(|| {
+                Error::new(ErrorKind::NotFound, "the role is gone").operation("iam:GetRole").code("NoSuchEntity")
+            })
+        });
+        let now = known.await?.trust;
+        if same_trust(&now, after) {
+            return Ok(true);
+        }
+        // What this run made a moment ago may still read as it was before.
+        if !same_trust(&now, before) {
+            return Err(stale("its trust policy has changed"));
+        }
+        self.accepted(|| async { iam.update_trust(role, after).await }).await?;
+        let deadline = self.clock.elapsed() + self.propagation;
+        let mut pause = Duration::from_millis(500);
+        loop {
+            let back = read.role(role).await?.map(|role| role.trust);
+            let lagging = match &back {
+                Some(back) if same_trust(back, after) => return Ok(false),
+                // The old document, or an id in place of a new role's ARN: IAM has not caught up.
+                Some(back) => same_trust(back, before) || shows_ids(back),
+                None => false,
+            };
+            if !lagging || self.clock.elapsed() + pause > deadline {
+                return Err(Error::new(ErrorKind::Conflict, "somebody else wrote its trust policy at the same time")
+                    .remedy("plan again, and see whether both changes are there"));
+            }
+            self.wait(pause, "the trust policy reads back as written").await;
+            pause = (pause * 2).min(Duration::from_secs(4));
+        }
+    }
+
+    async fn wait(&self, pause: Duration, reason: &str) {
+        self.progress.tell(Event::Waiting { step: self.step.id, reason: reason.to_owned() });
+        self.clock.sleep(pause).await;
+    }
+
+    /// Retries while IAM does not yet know a principal that was just created, and on nothing else.
+    async fn accepted<T, F: Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<T> {
+        self.while_true("IAM knows the new principal", call, |error| {
+            error.get_code() == Some("MalformedPolicyDocument") && error.message().contains("Invalid principal in policy")
+        })
+        .await
+    }
+
+    /// Retries while IAM does not yet know a thing that an earlier step of this run made.
+    async fn known<T, F: Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<T> {
+        let fresh = !self.step.depends_on.is_empty();
+        self.while_true("IAM knows what was just created", call, |error| fresh && error.kind() == ErrorKind::NotFound).await
+    }
+
+    /// Retries while IAM still sees what an earlier step of this run removed.
+    async fn settled<T, F: Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<T> {
+        let fresh = !self.step.depends_on.is_empty();
+        self.while_true("IAM sees what was just removed", call, |error| {
+            fresh && error.get_code() == Some("DeleteConflict")
+        })
+        .await
+    }
+
+    async fn while_true<T, F: Future<Output = Result<T>>>(
+        &self,
+        reason: &str,
+        call: impl Fn() -> F,
+        again: impl Fn(&Error) -> bool,
+    ) -> Result<T> {
+        let deadline = self.clock.elapsed() + self.propagation;
+        let mut pause = Duration::from_millis(500);
+        loop {
+            match call().await {
+                Err(error) if again(&error) && self.clock.elapsed() + pause <= deadline => {
+                    self.wait(pause, reason).await;
+                    pause = (pause * 2).min(Duration::from_secs(4));
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+/// Equal in meaning and in the labels that say which statements are ours.
+fn same_trust(a: &Document, b: &Document) -> bool {
+    let sids = |document: &Document| {
+        let mut sids: Vec<_> = document.statements().into_iter().filter_map(|statement| statement.sid).collect();
+        sids.sort();
+        sids
+    };
+    a.same_meaning(b) && sids(a) == sids(b)
+}
+
+fn shows_ids(document: &Document) -> bool {
+    document
+        .statements()
+        .iter()
+        .flat_map(|statement| statement.principals.values().flatten())
+        .any(|principal| crate::policy::is_unique_id(principal))
+}
+
+fn contains(all: &std::collections::BTreeMap<String, String>, some: &std::collections::BTreeMap<String, String>) -> bool {
+    some.iter().all(|(key, value)| all.get(key) == Some(value))
+}
+
+fn stale(what: &str) -> Error {
+    Error::new(ErrorKind::PlanStale, format!("{what} since the plan was made")).remedy("plan again, and read the new plan before applying it")
+}
+
+fn same_or_stale(same: bool, error: Error) -> Result<bool> {
+    if same {
+        return Ok(true);
+    }
+    Err(stale("somebody else created it").source(error))
+}
+
+/// Removing what is gone already is no failure.
+fn gone_is_done(result: Result<()>) -> Result<bool> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        result => result.map(|()| false),
+    }
+}
