@@ -19,9 +19,11 @@ pub mod observe;
 pub mod plan;
 pub mod policy;
 pub mod ports;
+mod real;
 mod receipt;
 mod run;
 mod schema;
+pub mod system;
 pub mod verify;
 
 pub use client::{Apply, Client, ClientOptions, PlanOrGrant};
@@ -29,6 +31,7 @@ pub use error::{Error, ErrorKind, ErrorPayload, FieldConflict, Leftovers, Result
 pub use event::{Event, EventSink};
 pub use grant::Grant;
 pub use plan::Plan;
+pub use real::ClientBuilder;
 pub use receipt::{Outcome, Receipt, StepReceipt};
 pub use run::{Canceller, Run};
 pub use schema::SchemaVersion;

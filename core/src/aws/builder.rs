@@ -112,7 +112,9 @@ impl AwsBuilder {
     /// [`ErrorKind::ConfigInvalid`] when a setting cannot work. A missing region or profile is not an error yet.
     pub async fn load(self) -> Result<Aws> {
         if self.max_attempts == 0 {
-            return Err(Error::new(ErrorKind::ConfigInvalid, "the number of attempts is 0").remedy("set it to 1 or more"));
+            return Err(
+                Error::new(ErrorKind::ConfigInvalid, "the number of attempts is 0").remedy("set it to 1 or more")
+            );
         }
         if let Some(url) = &self.endpoint_url {
             check_url(url)?;

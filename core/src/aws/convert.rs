@@ -21,7 +21,9 @@ pub(super) fn arn(operation: &str, value: &str) -> Result<Arn> {
 
 /// A document as IAM returns it: percent-encoded (RFC 3986: a `+` stands for itself). One that is not encoded is taken as it is.
 pub(super) fn document(operation: &str, encoded: &str) -> Result<Document> {
-    let bad = |error: String| unexpected(operation, format!("the answer holds a policy document that cannot be read: {error}"));
+    let bad = |error: String| {
+        unexpected(operation, format!("the answer holds a policy document that cannot be read: {error}"))
+    };
     let decoded = percent_decode_str(encoded).decode_utf8().map_err(|error| bad(error.to_string()))?;
     // A literal percent sign in a document that was not encoded would be read as an escape.
     let text = if encoded.trim_start().starts_with('{') { encoded } else { decoded.as_ref() };

@@ -50,7 +50,7 @@ impl EksRead for Eks {
                 .max_results(100)
                 .set_next_token(next.token());
             let page = traced(LIST_ASSOCIATIONS, request.send()).await.map_err(|error| {
-                map(LIST_ASSOCIATIONS, format!("service account {namespace}/{service_account}"), error)
+                map(LIST_ASSOCIATIONS, format!("service account {namespace}/{service_account}"), &error)
             })?;
             for summary in page.associations() {
                 associations.push(association(summary)?);

@@ -18,11 +18,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::kubernetes::{BearerToken, TokenSource};
 use crate::model::Cluster;
 
-/// Seconds for which the presigned request says it is good; the authenticator only looks at its date (15 minutes).
-const PRESIGNED_FOR: Duration = Duration::from_secs(60);
+/// How long the presigned request says that it is good; the authenticator only looks at its date, and takes it for 15 minutes.
+const PRESIGNED_FOR: Duration = Duration::from_mins(1);
 
 /// How long a token is used: a minute less than the authenticator accepts it.
-const LIFETIME: Duration = Duration::from_secs(14 * 60);
+const LIFETIME: Duration = Duration::from_mins(14);
 
 /// The longest token that the authenticator reads.
 const LONGEST: usize = 4096;
@@ -101,7 +101,10 @@ fn sts_host(partition: &str, region: &str) -> Result<String> {
         "aws-iso-f" => "csp.hci.ic.gov",
         "aws-eusc" => "amazonaws.eu",
         other => {
-            return Err(Error::new(ErrorKind::Unsupported, format!("the STS host of partition {other:?} is not known")));
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("the STS host of partition {other:?} is not known"),
+            ));
         }
     };
     if region.is_empty() {

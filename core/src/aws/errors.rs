@@ -12,8 +12,7 @@ use crate::error::{Error, ErrorKind, Result, Retry};
 /// Codes that say "there is no such thing", and nothing else.
 const ABSENT: &[&str] = &["NoSuchEntity", "NoSuchEntityException", "ResourceNotFoundException"];
 
-const LOG_IN: &str =
-    "log in (`aws sso login`, `aws login`), or set AWS_PROFILE, AWS_ACCESS_KEY_ID or another source of the AWS credentials chain";
+const LOG_IN: &str = "log in (`aws sso login`, `aws login`), or set AWS_PROFILE, AWS_ACCESS_KEY_ID or another source of the AWS credentials chain";
 
 /// The answer, or `None` where the service says that the thing does not exist.
 pub(super) fn found<T, E>(
@@ -27,7 +26,7 @@ where
     match answer {
         Ok(output) => Ok(Some(output)),
         Err(error) if error.as_service_error().and_then(E::code).is_some_and(|code| ABSENT.contains(&code)) => Ok(None),
-        Err(error) => Err(map(operation, resource, error)),
+        Err(error) => Err(map(operation, resource, &error)),
     }
 }
 
@@ -44,15 +43,11 @@ pub(super) fn unexpected(operation: &str, message: impl Into<String>) -> Error {
 }
 
 /// A failed call as podrole's error. No credential, token or signed header gets into it.
-pub(super) fn map<E>(
-    operation: &'static str,
-    resource: impl Into<String>,
-    error: SdkError<E, HttpResponse>,
-) -> Error
+pub(super) fn map<E>(operation: &'static str, resource: impl Into<String>, error: &SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    let mapped = match &error {
+    let mapped = match error {
         SdkError::ServiceError(context) => {
             let service = context.err();
             match service.code() {
@@ -92,9 +87,9 @@ fn coded(operation: &str, code: &str, message: &str) -> Error {
         (ErrorKind::Conflict, "UnmodifiableEntity" | "UnmodifiableEntityException") => {
             error.remedy("AWS manages this role for one of its services: use another role")
         }
-        (ErrorKind::Conflict, "ConcurrentModification" | "ConcurrentModificationException") => error
-            .retry(Retry::Safe)
-            .remedy("somebody else is changing the same thing: try again"),
+        (ErrorKind::Conflict, "ConcurrentModification" | "ConcurrentModificationException") => {
+            error.retry(Retry::Safe).remedy("somebody else is changing the same thing: try again")
+        }
         // Right after a principal was created, IAM may not know it yet.
         (ErrorKind::InvalidInput, _) if message.contains("Invalid principal in policy") => error.retry(Retry::Safe),
         (ErrorKind::Unavailable, "OpenIdIdpCommunicationError" | "OpenIdIdpCommunicationErrorException") => {
@@ -112,20 +107,49 @@ fn kind_of(code: &str) -> ErrorKind {
         "NoSuchEntity" | "ResourceNotFound" => ErrorKind::NotFound,
         "EntityAlreadyExists" | "ResourceInUse" => ErrorKind::AlreadyExists,
         "LimitExceeded" | "ResourceLimitExceeded" => ErrorKind::LimitExceeded,
-        "MalformedPolicyDocument" | "InvalidInput" | "ValidationError" | "Validation" | "PolicyNotAttachable"
-        | "InvalidParameter" | "InvalidParameterValue" | "InvalidParameterCombination" | "MissingParameter"
-        | "InvalidRequest" | "Client" => ErrorKind::InvalidInput,
+        "MalformedPolicyDocument"
+        | "InvalidInput"
+        | "ValidationError"
+        | "Validation"
+        | "PolicyNotAttachable"
+        | "InvalidParameter"
+        | "InvalidParameterValue"
+        | "InvalidParameterCombination"
+        | "MissingParameter"
+        | "InvalidRequest"
+        | "Client" => ErrorKind::InvalidInput,
         "DeleteConflict" | "ConcurrentModification" | "UnmodifiableEntity" => ErrorKind::Conflict,
         "AccessDenied" | "UnauthorizedOperation" | "AuthorizationError" | "NotAuthorized" | "Forbidden" => {
             ErrorKind::PermissionDenied
         }
-        "Throttling" | "Throttled" | "RequestThrottled" | "RequestLimitExceeded" | "TooManyRequests" | "SlowDown"
-        | "PriorRequestNotComplete" | "BandwidthLimitExceeded" => ErrorKind::Throttled,
-        "ExpiredToken" | "InvalidClientTokenId" | "UnrecognizedClient" | "SignatureDoesNotMatch"
-        | "IncompleteSignature" | "InvalidAccessKeyId" | "MissingAuthenticationToken" | "MissingAuthenticationTokenException"
-        | "RequestExpired" | "RequestTimeTooSkewed" | "AuthFailure" | "InvalidSignature" => ErrorKind::Credentials,
-        "ServiceFailure" | "InternalFailure" | "InternalError" | "InternalServer" | "InternalServerError" | "Server"
-        | "ServiceUnavailable" | "OpenIdIdpCommunicationError" => ErrorKind::Unavailable,
+        "Throttling"
+        | "Throttled"
+        | "RequestThrottled"
+        | "RequestLimitExceeded"
+        | "TooManyRequests"
+        | "SlowDown"
+        | "PriorRequestNotComplete"
+        | "BandwidthLimitExceeded" => ErrorKind::Throttled,
+        "ExpiredToken"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClient"
+        | "SignatureDoesNotMatch"
+        | "IncompleteSignature"
+        | "InvalidAccessKeyId"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "RequestExpired"
+        | "RequestTimeTooSkewed"
+        | "AuthFailure"
+        | "InvalidSignature" => ErrorKind::Credentials,
+        "ServiceFailure"
+        | "InternalFailure"
+        | "InternalError"
+        | "InternalServer"
+        | "InternalServerError"
+        | "Server"
+        | "ServiceUnavailable"
+        | "OpenIdIdpCommunicationError" => ErrorKind::Unavailable,
         "RequestTimeout" => ErrorKind::Timeout,
         "RegionDisabled" | "OptInRequired" => ErrorKind::ConfigInvalid,
         _ => ErrorKind::Unexpected,
@@ -135,9 +159,10 @@ fn kind_of(code: &str) -> ErrorKind {
 /// AWS's own words, except where they repeat what was signed: that holds the session token.
 fn shown(code: &str, message: &str) -> String {
     match code {
-        "SignatureDoesNotMatch" | "IncompleteSignature" | "IncompleteSignatureException" | "InvalidSignatureException" => {
-            "AWS does not accept the request's signature".to_owned()
-        }
+        "SignatureDoesNotMatch"
+        | "IncompleteSignature"
+        | "IncompleteSignatureException"
+        | "InvalidSignatureException" => "AWS does not accept the request's signature".to_owned(),
         _ if message.trim().is_empty() => format!("AWS refused the call with {code}"),
         _ => message.trim().trim_end_matches('.').to_owned(),
     }
@@ -154,7 +179,9 @@ fn denied_action(message: &str) -> Option<&str> {
 /// An answer without a code: a proxy's page, a load balancer, not AWS.
 fn uncoded(operation: &str, status: u16) -> Error {
     match status {
-        500..=599 => Error::new(ErrorKind::Unavailable, format!("the service answered HTTP {status} without saying why")),
+        500..=599 => {
+            Error::new(ErrorKind::Unavailable, format!("the service answered HTTP {status} without saying why"))
+        }
         _ => unexpected(operation, format!("the answer (HTTP {status}) is not one that AWS gives")),
     }
 }
@@ -170,8 +197,10 @@ where
     }
     match error {
         SdkError::TimeoutError(_) => Error::new(ErrorKind::Timeout, "no answer in time"),
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => Error::new(ErrorKind::Timeout, "no answer in time")
-            .remedy("check the network and the endpoint (AWS_ENDPOINT_URL, proxies)"),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+            Error::new(ErrorKind::Timeout, "no answer in time")
+                .remedy("check the network and the endpoint (AWS_ENDPOINT_URL, proxies)")
+        }
         SdkError::DispatchFailure(failure) if failure.is_io() => {
             Error::new(ErrorKind::Unavailable, format!("the service cannot be reached: {}", chain(error)))
                 .remedy("check the network and the endpoint (AWS_ENDPOINT_URL, proxies)")

@@ -153,7 +153,7 @@ impl IamRead for Iam {
         const OPERATION: &str = "iam:GetAccountSummary";
         let output = traced(OPERATION, self.0.get_account_summary().send())
             .await
-            .map_err(|error| map(OPERATION, "the account's quotas", error))?;
+            .map_err(|error| map(OPERATION, "the account's quotas", &error))?;
         let summary = output.summary_map();
         let quota = |key: &SummaryKeyType, default: u32| {
             let value = summary.and_then(|summary| summary.get(key)).copied();
@@ -179,7 +179,7 @@ impl IamRead for Iam {
         loop {
             let page = traced(OPERATION, self.0.list_roles().max_items(PAGE).set_marker(next.token()).send())
                 .await
-                .map_err(|error| map(OPERATION, "the account's roles", error))?;
+                .map_err(|error| map(OPERATION, "the account's roles", &error))?;
             for role in page.roles() {
                 let name = legal(OPERATION, RoleName::new(role.role_name()))?;
                 let trust = document(OPERATION, role.assume_role_policy_document().unwrap_or_default())

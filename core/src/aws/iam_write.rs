@@ -25,7 +25,7 @@ macro_rules! send {
     ($operation:literal, $resource:expr, $request:expr) => {
         match traced($operation, $request.send()).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(map($operation, $resource, error)),
+            Err(error) => Err(map($operation, $resource, &error)),
         }
     };
 }
@@ -46,14 +46,13 @@ impl IamWrite for IamWriter {
             .set_tags(some_tags(&role.tags)?);
         let output = traced(OPERATION, request.send())
             .await
-            .map_err(|error| map(OPERATION, format!("role {}", role.name), error))?;
+            .map_err(|error| map(OPERATION, format!("role {}", role.name), &error))?;
         let Some(created) = output.role() else { return Err(unexpected(OPERATION, "the answer holds no role")) };
         Ok(created.role_id().to_owned())
     }
 
     async fn update_trust(&self, role: &RoleName, trust: &Document) -> Result<()> {
-        let request =
-            self.0.update_assume_role_policy().role_name(role.as_str()).policy_document(trust.to_json());
+        let request = self.0.update_assume_role_policy().role_name(role.as_str()).policy_document(trust.to_json());
         send!("iam:UpdateAssumeRolePolicy", format!("role {role}"), request)
     }
 
@@ -146,7 +145,7 @@ impl IamWrite for IamWriter {
             .set_as_default(true);
         let output = traced(OPERATION, request.send())
             .await
-            .map_err(|error| map(OPERATION, format!("policy {policy}"), error))?;
+            .map_err(|error| map(OPERATION, format!("policy {policy}"), &error))?;
         let id = output.policy_version().and_then(|version| version.version_id());
         id.map(str::to_owned).ok_or_else(|| unexpected(OPERATION, "the answer holds no version"))
     }

@@ -128,7 +128,9 @@ impl Aws {
 
     /// The credentials of an account: its own provider if it has one, else the default chain.
     fn credentials(&self, account: Option<&AccountId>) -> Option<SharedCredentialsProvider> {
-        account.and_then(|account| self.0.accounts.get(account).cloned()).or_else(|| self.0.config.credentials_provider())
+        account
+            .and_then(|account| self.0.accounts.get(account).cloned())
+            .or_else(|| self.0.config.credentials_provider())
     }
 }
 

@@ -23,7 +23,7 @@ impl StsRead for Sts {
         const OPERATION: &str = "sts:GetCallerIdentity";
         let output = traced(OPERATION, self.0.get_caller_identity().send())
             .await
-            .map_err(|error| map(OPERATION, "the caller", error))?;
+            .map_err(|error| map(OPERATION, "the caller", &error))?;
         arn(OPERATION, output.arn().unwrap_or_default())
     }
 }

@@ -41,16 +41,24 @@ pub(super) fn key(builder: &KubernetesBuilder, target: &KubernetesTarget) -> Key
 pub(super) async fn connect(builder: &KubernetesBuilder, target: &KubernetesTarget) -> Result<Connection> {
     if let Some(ready) = builder.clients.get(&target.name) {
         let server = match &ready.server {
-            Some((url, ca)) => Server::known(url, Some(certificates(ca).ok_or_else(|| {
-                config_invalid(format!("the CA given with the client of cluster {} is not PEM", target.name))
-            })?))?,
+            Some((url, ca)) => Server::known(
+                url,
+                Some(certificates(ca).ok_or_else(|| {
+                    config_invalid(format!("the CA given with the client of cluster {} is not PEM", target.name))
+                })?),
+            )?,
             None => Server::Unknown,
         };
         return Ok(Connection::new(ready.client.clone(), None, server, builder.timeout));
     }
     match &builder.mode {
-        Mode::None => Err(config_invalid(format!("no way to reach the API server of cluster {} is set up", target.name))
-            .remedy("set AWS credentials up (tokens are then minted in-process), or give a kubeconfig or a ready-made client")),
+        Mode::None => Err(config_invalid(format!(
+            "no way to reach the API server of cluster {} is set up",
+            target.name
+        ))
+        .remedy(
+            "set AWS credentials up (tokens are then minted in-process), or give a kubeconfig or a ready-made client",
+        )),
         Mode::Native(source) => {
             let Some(cluster) = &target.cluster else {
                 return Err(config_invalid(format!("nothing is known of cluster {}: EKS is not asked here", target.name))
@@ -84,7 +92,10 @@ async fn native(cluster: &Cluster) -> Result<Config> {
     };
     // Over plain HTTP the token would go to anybody.
     if !endpoint.starts_with("https://") {
-        return Err(config_invalid(format!("the endpoint of cluster {}, {endpoint}, is not an https URL", cluster.name)));
+        return Err(config_invalid(format!(
+            "the endpoint of cluster {}, {endpoint}, is not an https URL",
+            cluster.name
+        )));
     }
     if decoded_certificates(authority).is_none() {
         return Err(config_invalid(format!("the CA of cluster {} is not PEM in base64", cluster.name))

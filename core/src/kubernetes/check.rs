@@ -38,14 +38,17 @@ impl Server {
     pub(super) fn known(url: &str, authorities: Option<Certificates>) -> Result<Self> {
         let uri: Uri = url.parse().map_err(|_| config_invalid(format!("{url:?} is not the URL of an API server")))?;
         if uri.host().is_none() || uri.scheme().is_none() {
-            return Err(config_invalid(format!("{url:?} is not the URL of an API server")).remedy("give it as https://host"));
+            return Err(
+                config_invalid(format!("{url:?} is not the URL of an API server")).remedy("give it as https://host")
+            );
         }
         Ok(Self::Known(Known { url: uri, certificate_name: None, authorities, in_cluster: false }))
     }
 
     pub(super) fn of(config: &Config, in_cluster: bool) -> Result<Self> {
         let trusted = config.root_cert.as_ref().filter(|_| !config.accept_invalid_certs);
-        let mut server = Self::known(&config.cluster_url.to_string(), trusted.map(|certs| certs.iter().cloned().collect()))?;
+        let mut server =
+            Self::known(&config.cluster_url.to_string(), trusted.map(|certs| certs.iter().cloned().collect()))?;
         if let Self::Known(known) = &mut server {
             known.certificate_name.clone_from(&config.tls_server_name);
             known.in_cluster = in_cluster;

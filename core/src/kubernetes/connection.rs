@@ -59,11 +59,10 @@ pub(super) enum Reply {
 impl Place<'_> {
     fn path(&self) -> String {
         let mut path = self.api.to_owned();
-        for part in [self.namespace.map(|_| "namespaces"), self.namespace, Some(self.plural), self.name] {
-            if let Some(part) = part {
-                path.push('/');
-                path.extend(utf8_percent_encode(part, QUERY));
-            }
+        let parts = [self.namespace.map(|_| "namespaces"), self.namespace, Some(self.plural), self.name];
+        for part in parts.into_iter().flatten() {
+            path.push('/');
+            path.extend(utf8_percent_encode(part, QUERY));
         }
         path
     }
@@ -104,8 +103,9 @@ impl Call<'_> {
         }
         let mut request = Request::builder().method(self.method()).uri(uri).header(ACCEPT, "application/json");
         if let Some(token) = token {
-            let mut value = HeaderValue::try_from(format!("Bearer {}", token.secret()))
-                .map_err(|_| Error::new(ErrorKind::Credentials, "the token holds characters that a header cannot carry"))?;
+            let mut value = HeaderValue::try_from(format!("Bearer {}", token.secret())).map_err(|_| {
+                Error::new(ErrorKind::Credentials, "the token holds characters that a header cannot carry")
+            })?;
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
         }
@@ -116,7 +116,9 @@ impl Call<'_> {
             }
             None => Body::empty(),
         };
-        request.body(body).map_err(|error| Error::new(ErrorKind::Unexpected, format!("the request cannot be made: {error}")))
+        request
+            .body(body)
+            .map_err(|error| Error::new(ErrorKind::Unexpected, format!("the request cannot be made: {error}")))
     }
 }
 

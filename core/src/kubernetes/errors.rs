@@ -83,7 +83,8 @@ fn refusal(status: &Status, call: &Call<'_>) -> Error {
     }
     let message = status.message.as_str();
     if message.contains("denied the request") || message.contains("denied request:") {
-        return error(ErrorKind::PermissionDenied).remedy("an admission policy of the cluster forbids it: ask who runs it");
+        return error(ErrorKind::PermissionDenied)
+            .remedy("an admission policy of the cluster forbids it: ask who runs it");
     }
     match status.code {
         401 => unauthorized(text(status)),
@@ -212,10 +213,13 @@ fn plugin_failed(error: &AuthError, plugin: Option<&ExecConfig>) -> Error {
         AuthError::AuthExecStart(error) if error.kind() == io::ErrorKind::NotFound => {
             let hint = plugin.and_then(|plugin| plugin.install_hint.as_deref()).map(str::trim);
             let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
-            config_invalid(format!("the kubeconfig needs the plugin {command}, which is not installed"))
-                .remedy(format!("install {command}{hint}, or use podrole without a kubeconfig: it mints tokens of EKS itself"))
+            config_invalid(format!("the kubeconfig needs the plugin {command}, which is not installed")).remedy(
+                format!("install {command}{hint}, or use podrole without a kubeconfig: it mints tokens of EKS itself"),
+            )
         }
-        AuthError::AuthExecStart(error) => config_invalid(format!("the kubeconfig's plugin {command} cannot be started: {error}")),
+        AuthError::AuthExecStart(error) => {
+            config_invalid(format!("the kubeconfig's plugin {command} cannot be started: {error}"))
+        }
         AuthError::AuthExecRun { out, .. } => {
             Error::new(ErrorKind::Credentials, format!("the kubeconfig's plugin {command} failed ({})", out.status))
                 .remedy("run it by hand to see why")
@@ -224,8 +228,11 @@ fn plugin_failed(error: &AuthError, plugin: Option<&ExecConfig>) -> Error {
             config_invalid(format!("the token file {} cannot be read: {error}", path.display()))
         }
         AuthError::MissingCommand => config_invalid("the kubeconfig's plugin has no command"),
-        _ => Error::new(ErrorKind::Credentials, format!("the kubeconfig's credentials cannot be used (plugin {command})"))
-            .remedy("log in again; `kubectl auth whoami` tells whether it works"),
+        _ => Error::new(
+            ErrorKind::Credentials,
+            format!("the kubeconfig's credentials cannot be used (plugin {command})"),
+        )
+        .remedy("log in again; `kubectl auth whoami` tells whether it works"),
     }
 }
 

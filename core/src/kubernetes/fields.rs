@@ -79,7 +79,10 @@ mod tests {
         ]});
         let owners = owners(&metadata);
         assert_eq!(owners.len(), 2);
-        assert_eq!((owners[0].manager.as_str(), owners[0].apply, owners[0].time), ("podrole", true, Some(1_795_461_381)));
+        assert_eq!(
+            (owners[0].manager.as_str(), owners[0].apply, owners[0].time),
+            ("podrole", true, Some(1_795_461_381))
+        );
         let fields: Vec<&str> = owners[0].fields.iter().map(String::as_str).collect();
         assert_eq!(
             fields,

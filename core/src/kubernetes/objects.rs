@@ -44,7 +44,8 @@ pub(super) fn workload(kind: WorkloadKind, object: &Value) -> Option<Workload> {
     Some(Workload {
         uid: uid(object)?,
         annotations: texts(&object["metadata"]["annotations"]),
-        service_account: text(&template["spec"]["serviceAccountName"]).or_else(|| text(&template["spec"]["serviceAccount"])),
+        service_account: text(&template["spec"]["serviceAccountName"])
+            .or_else(|| text(&template["spec"]["serviceAccount"])),
         template_annotations: texts(&template["metadata"]["annotations"]),
         selector: texts(&object["spec"]["selector"]["matchLabels"]),
         containers: containers(&template["spec"]),

@@ -43,8 +43,13 @@ fn misshapen(place: &Place<'_>) -> Error {
 #[async_trait]
 impl KubernetesRead for Connection {
     async fn namespace_exists(&self, namespace: &Namespace) -> Result<bool> {
-        let place =
-            Place { api: CORE, plural: "namespaces", noun: "namespace", namespace: None, name: Some(namespace.as_str()) };
+        let place = Place {
+            api: CORE,
+            plural: "namespaces",
+            noun: "namespace",
+            namespace: None,
+            name: Some(namespace.as_str()),
+        };
         Ok(self.get(place, Vec::new()).await?.is_some())
     }
 

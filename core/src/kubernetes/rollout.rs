@@ -10,7 +10,8 @@ pub(super) fn on_hold(kind: WorkloadKind, object: &Value) -> bool {
     match kind {
         WorkloadKind::Deployment => spec["paused"] == true,
         WorkloadKind::StatefulSet => {
-            spec["updateStrategy"]["type"] == "OnDelete" || count(&spec["updateStrategy"]["rollingUpdate"]["partition"]) > 0
+            spec["updateStrategy"]["type"] == "OnDelete"
+                || count(&spec["updateStrategy"]["rollingUpdate"]["partition"]) > 0
         }
         WorkloadKind::DaemonSet => spec["updateStrategy"]["type"] == "OnDelete",
     }
@@ -120,7 +121,10 @@ mod tests {
         object["status"] = json!({"observedGeneration": 2, "replicas": 2, "currentReplicas": 2, "availableReplicas": 2,
             "currentRevision": "b", "updateRevision": "b"});
         assert!(rollout(WorkloadKind::StatefulSet, &object).is_complete());
-        assert!(on_hold(WorkloadKind::StatefulSet, &json!({"spec": {"updateStrategy": {"rollingUpdate": {"partition": 1}}}})));
+        assert!(on_hold(
+            WorkloadKind::StatefulSet,
+            &json!({"spec": {"updateStrategy": {"rollingUpdate": {"partition": 1}}}})
+        ));
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl fmt::Debug for BearerToken {
 }
 
 /// How long a token is used before the next one is made, whatever it says: EKS accepts one for 15 minutes.
-const FRESH_FOR: Duration = Duration::from_secs(12 * 60);
+const FRESH_FOR: Duration = Duration::from_mins(12);
 
 /// How long before its end a token is no longer used, in seconds.
 const MARGIN: i64 = 30;

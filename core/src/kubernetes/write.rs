@@ -29,7 +29,9 @@ fn sparse<const N: usize>(entries: [(&str, Value); N]) -> Value {
         Value::Object(map) => !map.is_empty(),
         _ => true,
     };
-    Value::Object(entries.into_iter().filter(|(_, value)| filled(value)).map(|(key, value)| (key.to_owned(), value)).collect())
+    Value::Object(
+        entries.into_iter().filter(|(_, value)| filled(value)).map(|(key, value)| (key.to_owned(), value)).collect(),
+    )
 }
 
 /// Keys that a merge patch removes.
@@ -70,10 +72,8 @@ impl KubernetesWrite for Connection {
             ("serviceAccountName", json!(apply.service_account)),
             ("serviceAccount", json!(apply.service_account)),
         ]);
-        let template = sparse([
-            ("metadata", sparse([("annotations", json!(apply.template_annotations))])),
-            ("spec", pod),
-        ]);
+        let template =
+            sparse([("metadata", sparse([("annotations", json!(apply.template_annotations))])), ("spec", pod)]);
         let body = sparse([
             ("apiVersion", json!("apps/v1")),
             ("kind", json!(apply.workload.kind.kubernetes_kind())),
@@ -94,7 +94,8 @@ impl KubernetesWrite for Connection {
 
     async fn restore_workload(&self, restore: &WorkloadRestore) -> Result<()> {
         // In a merge patch null removes: an empty name means that there was none.
-        let service_account = restore.service_account.as_ref().map(|name| if name.is_empty() { Value::Null } else { json!(name) });
+        let service_account =
+            restore.service_account.as_ref().map(|name| if name.is_empty() { Value::Null } else { json!(name) });
         let pod = match service_account {
             Some(name) => json!({"serviceAccountName": name, "serviceAccount": name}),
             None => Value::Null,
@@ -104,10 +105,7 @@ impl KubernetesWrite for Connection {
             ("spec", pod),
         ]);
         let body = sparse([
-            (
-                "metadata",
-                sparse([("uid", json!(restore.uid)), ("annotations", nulls(&restore.remove_annotations))]),
-            ),
+            ("metadata", sparse([("uid", json!(restore.uid)), ("annotations", nulls(&restore.remove_annotations))])),
             ("spec", sparse([("template", template)])),
         ]);
         self.send(&patch(workload_place(&restore.workload), MERGE, false, body)).await?;

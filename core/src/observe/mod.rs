@@ -22,7 +22,7 @@ use crate::model::{
     PolicyVersion, Quotas, Role, RoleName, ServiceAccount, ServiceAccountName, Workload, WorkloadRef,
 };
 use crate::policy::Document;
-use crate::ports::Reads;
+use crate::ports::{CallLog, Reads};
 
 /// What was learnt earlier and lets later reads start at once. It is checked, never trusted: the same reads are made again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,10 +61,13 @@ pub async fn observe(reads: &dyn Reads, grants: &[CheckedGrant], hints: &Hints, 
         if next.is_empty() {
             return Ok(observed);
         }
+        let depth = CallLog::current().map_or(0, |log| log.depth());
         let answers = try_join_all(next.into_iter().map(|read| {
             let observed = &observed;
             async move {
-                let fact = match read.perform(reads, observed, hints).await {
+                // None of these reads waits for another, whichever happens to be answered first.
+                let branch = CallLog::current().unwrap_or_default().branch(depth);
+                let fact = match branch.scope(read.perform(reads, observed, hints)).await {
                     Ok(fact) => fact,
                     Err(error)
                         if read.is_optional()

@@ -54,12 +54,12 @@ impl<'a> Builder<'a> {
 
     pub(super) fn apply(&mut self, grant: &CheckedGrant) -> Result<()> {
         let scene = self.scene(grant)?;
-        let mut ready = Vec::new();
+        let (mut named, mut ready) = (Vec::new(), Vec::new());
         if grant.grant.scope.has_iam() {
-            ready = self.apply_iam(&scene)?;
+            (named, ready) = self.apply_iam(&scene)?;
         }
         if grant.grant.scope.has_kubernetes() {
-            self.apply_kubernetes(&scene, &ready)?;
+            self.apply_kubernetes(&scene, &named, &ready)?;
         }
         Ok(())
     }

@@ -15,8 +15,8 @@ use crate::observe::{Answer, Fact, Place, Read};
 use crate::policy::{Document, merge_data_sync, remove_data_sync};
 
 impl Builder<'_> {
-    /// Plans the AWS half; returns the steps after which pods can use the role.
-    pub(super) fn apply_iam(&mut self, scene: &Scene<'_>) -> Result<Vec<u32>> {
+    /// Plans the AWS half; returns the steps after which the role can be named, and those after which it can do its work.
+    pub(super) fn apply_iam(&mut self, scene: &Scene<'_>) -> Result<(Vec<u32>, Vec<u32>)> {
         let Some(place) = scene.place.clone() else {
             return Err(Error::new(ErrorKind::Unexpected, "the cluster was not read").resource(scene.cluster_name()));
         };
@@ -41,8 +41,9 @@ impl Builder<'_> {
             None => Some(self.create_role(scene, &place, &records, &mut before_role)?),
             Some(role) => self.merge_role(scene, &place, role, &before_role)?,
         };
-        let mut ready = before_role.clone();
-        ready.extend(role_step);
+        let mut named = before_role.clone();
+        named.extend(role_step);
+        let mut ready = named.clone();
         let created = exists.is_none() || exists.as_ref().is_some_and(|role| self.is_ours(&role.tags));
         let recorded = match &exists {
             Some(role) if created => self.record(scene, role, &records, role_step),
@@ -55,9 +56,7 @@ impl Builder<'_> {
         if let (Some(role), true) = (&exists, created) {
             self.retire(scene, &place, role, &records)?;
         }
-        ready.sort_unstable();
-        ready.dedup();
-        Ok(ready)
+        Ok((named, ready))
     }
 
     /// Whether marks say that this owner made the thing.

@@ -41,7 +41,7 @@ fn identity_hash(annotations: &BTreeMap<String, String>) -> String {
 }
 
 impl Builder<'_> {
-    pub(super) fn apply_kubernetes(&mut self, scene: &Scene<'_>, ready: &[u32]) -> Result<()> {
+    pub(super) fn apply_kubernetes(&mut self, scene: &Scene<'_>, named: &[u32], ready: &[u32]) -> Result<()> {
         let grant = scene.grant;
         let cluster = grant.grant.cluster.clone();
         let role_arn = self.role_arn(scene)?;
@@ -53,7 +53,7 @@ impl Builder<'_> {
         }
         let recorded: Vec<WorkloadRef> =
             found.iter().flat_map(|found| marks::recorded_workloads(&found.annotations, &grant.namespace)).collect();
-        let named: BTreeSet<&WorkloadRef> = grant.workloads.iter().map(|workload| &workload.workload).collect();
+        let wanted: BTreeSet<&WorkloadRef> = grant.workloads.iter().map(|workload| &workload.workload).collect();
         // Ours are those that carry our mark already, and those that will.
         let ours: Vec<&WorkloadRef> = grant
             .workloads
@@ -63,12 +63,12 @@ impl Builder<'_> {
             .map(|(workload, _)| &workload.workload)
             .collect();
         let identity = identity_annotations(grant, &role_arn);
-        let annotated = self.service_account(scene, found.as_ref(), &identity, &ours, ready)?;
+        let annotated = self.service_account(scene, found.as_ref(), &identity, &ours, named)?;
         let after: Vec<u32> = ready.iter().copied().chain(annotated.step).collect();
         for (workload, look) in grant.workloads.iter().zip(pointed) {
             self.workload(scene, workload, look, &identity, &annotated, &after)?;
         }
-        for workload in recorded.iter().filter(|workload| !named.contains(workload)) {
+        for workload in recorded.iter().filter(|workload| !wanted.contains(workload)) {
             self.restore(scene, workload, "the grant no longer names it");
         }
         for index in 0..grant.grant.kustomizations.len() {
@@ -298,11 +298,12 @@ impl Builder<'_> {
                 action: Action::ApplyWorkload {
                     apply: WorkloadApply {
                         workload: wanted.workload.clone(),
-                        uid: found.uid,
+                        uid: found.uid.clone(),
                         service_account: (to_point || owns_field).then_some(service_account),
                         annotations,
                         template_annotations: BTreeMap::from([(IDENTITY.to_owned(), hash)]),
-                        force: wanted.manage == Manage::Own,
+                        // An undo leaves the field as an update of ours, over which an apply of ours must be forced.
+                        force: wanted.manage == Manage::Own || restored_by_us(&found.owners),
                     },
                 },
             },
@@ -506,9 +507,14 @@ fn owned<'o>(owners: &'o [FieldOwner], prefix: &'o str) -> impl Iterator<Item = 
 fn others(owners: &[FieldOwner], field: &str) -> Vec<FieldConflict> {
     owners
         .iter()
-        .filter(|owner| !(owner.manager == FIELD_MANAGER && owner.apply) && owner.fields.contains(field))
+        .filter(|owner| owner.manager != FIELD_MANAGER && owner.fields.contains(field))
         .map(|owner| FieldConflict { manager: owner.manager.clone(), field: field.to_owned() })
         .collect()
+}
+
+/// Whether the field was last set by an undo of ours.
+fn restored_by_us(owners: &[FieldOwner]) -> bool {
+    owners.iter().any(|owner| owner.manager == FIELD_MANAGER && !owner.apply && owner.fields.contains(FIELD))
 }
 
 /// The fields that others set to something else than what is wanted.

@@ -43,11 +43,17 @@ impl<'p> PlanView<'p> {
         };
         let lead = format!("{:>3} {} ", step.id, self.paint(code, &symbol.to_string()));
         self.wrapped(f, &lead, 6, &clean(&step.summary), "1")?;
-        let width = step.changes.iter().map(|change| change.field.chars().count()).max().unwrap_or(0).min(30);
+        let width = step.changes.iter().map(|change| change.field.chars().count()).max().unwrap_or(0);
         for change in &step.changes {
-            let lead = format!("        {:<width$}  ", clean(&change.field));
-            let indent = lead.chars().count().min(self.width / 2);
-            self.wrapped(f, &lead, indent, &arrow(change), "")?;
+            let (field, value) = (clean(&change.field), arrow(change));
+            let columns = 8 + width + 2 + value.chars().count();
+            if columns <= self.width {
+                writeln!(f, "        {field:<width$}  {value}")?;
+            } else {
+                // Field and value do not fit side by side: the value goes below.
+                self.wrapped(f, "        ", 8, &field, "")?;
+                self.wrapped(f, "          ", 12, &value, "")?;
+            }
         }
         self.wrapped(f, "        ", 8, &format!("because {}", clean(&step.why)), "2")?;
         if !step.depends_on.is_empty() {

@@ -59,9 +59,11 @@ impl CallLog {
         self.lock().finished
     }
 
-    /// A log for a part of the work: what is written there is written here too, and counts into this depth.
-    pub(crate) fn child(&self) -> Self {
-        Self { state: Arc::default(), parent: Some(Arc::new(self.clone())) }
+    /// A log for a branch of the work, that waited for the calls up to a depth and for nothing else: what is written there is written here
+    /// too.
+    pub(crate) fn branch(&self, depth: u32) -> Self {
+        let state = State { calls: Vec::new(), finished: depth };
+        Self { state: Arc::new(Mutex::new(state)), parent: Some(Arc::new(self.clone())) }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -69,11 +71,22 @@ impl CallLog {
     }
 
     fn begin(&self, operation: &str) -> u32 {
-        let outer = self.parent.as_ref().map(|parent| parent.begin(operation));
         let mut state = self.lock();
-        let depth = outer.unwrap_or(state.finished + 1);
-        state.calls.push(Call { operation: operation.to_owned(), depth });
+        let depth = state.finished + 1;
+        let call = Call { operation: operation.to_owned(), depth };
+        state.calls.push(call.clone());
+        drop(state);
+        if let Some(parent) = &self.parent {
+            parent.note(call);
+        }
         depth
+    }
+
+    fn note(&self, call: Call) {
+        if let Some(parent) = &self.parent {
+            parent.note(call.clone());
+        }
+        self.lock().calls.push(call);
     }
 
     fn end(&self, depth: u32) {

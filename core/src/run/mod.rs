@@ -131,8 +131,11 @@ impl Job {
         outcomes: &mut BTreeMap<u32, StepReceipt>,
     ) -> Option<Error> {
         let mut failure: Option<Error> = None;
+        // How deep the calls before the steps were, and the calls of each step that is done.
+        let looked = CallLog::current().map_or(0, |log| log.depth());
+        let mut depths: BTreeMap<u32, u32> = BTreeMap::new();
         let mut started: BTreeSet<u32> = BTreeSet::new();
-        let mut tasks: JoinSet<(u32, Vec<crate::ports::Call>, Duration, Result<bool>)> = JoinSet::new();
+        let mut tasks: JoinSet<(u32, CallLog, Duration, Result<bool>)> = JoinSet::new();
         let mut told = false;
         let mut stop = self.stop.clone();
         let mut hard_stop = self.stop.clone();
@@ -165,13 +168,14 @@ impl Job {
                     };
                     // On a task of its own: whoever drops the run does not tear a call in two.
                     let run_log = CallLog::current().unwrap_or_default();
+                    let waited_for = step.depends_on.iter().filter_map(|id| depths.get(id)).copied().max().unwrap_or(looked);
                     let clock = Arc::clone(clock);
                     let id = step.id;
                     tasks.spawn(async move {
                         let begun = clock.elapsed();
-                        let own = run_log.child();
+                        let own = run_log.branch(waited_for);
                         let result = own.scope(performer.perform()).await;
-                        (id, own.calls(), clock.elapsed().saturating_sub(begun), result)
+                        (id, own, clock.elapsed().saturating_sub(begun), result)
                     });
                 }
             }
@@ -187,7 +191,7 @@ impl Job {
                 }
                 () = stopped(&mut stop, Stop::Gently), if asked == Stop::No => {}
                 Some(joined) = tasks.join_next() => {
-                    let (id, calls, took, result) = match joined {
+                    let (id, log, took, result) = match joined {
                         Ok(done) => done,
                         Err(error) => {
                             failure.get_or_insert(
@@ -212,8 +216,9 @@ impl Job {
                         summary: step.summary.clone(),
                         outcome,
                         duration_ms: millis(took),
-                        calls,
+                        calls: log.calls(),
                     });
+                    depths.insert(id, log.depth());
                     if let Some(error) = error {
                         failure.get_or_insert(error);
                     }

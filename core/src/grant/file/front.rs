@@ -204,7 +204,8 @@ pub(super) struct ServiceAccountFile {
 
 impl Short for ServiceAccountGrant {
     type Long = ServiceAccountFile;
-    const EXPECTED: &'static str = "a service account: `namespace/name`, or a mapping with the keys `namespace` and `name`";
+    const EXPECTED: &'static str =
+        "a service account: `namespace/name`, or a mapping with the keys `namespace` and `name`";
     #[cfg(feature = "schema")]
     const NAME: &'static str = "ServiceAccount";
     #[cfg(feature = "schema")]
@@ -236,6 +237,7 @@ pub(super) struct RoleFile {
     /// Its description, at most 1000 characters.
     description: Option<String>,
     /// Session length in seconds, 3600–43200; default 3600.
+    #[cfg_attr(feature = "schema", schemars(range(min = 3600, max = 43200)))]
     max_session_duration: Option<u32>,
     /// ARN of the managed policy that bounds it.
     permissions_boundary: Option<String>,
@@ -362,6 +364,7 @@ impl<'de> Deserialize<'de> for Values {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct TokenFile {
     /// Life of the projected token in seconds, 600–86400; default: the webhook's, 86400.
+    #[cfg_attr(feature = "schema", schemars(range(min = 600, max = 86400)))]
     expiration: Option<u32>,
     /// Whether SDKs call the regional STS endpoint; default: the cluster's setting.
     regional_endpoints: Option<bool>,
@@ -391,6 +394,7 @@ pub(super) struct PolicyFile {
     /// `own` lets a document replace one that podrole did not write; default `merge`.
     manage: Option<Manage>,
     /// Where the policy comes from, in the long form that podrole writes; `inline` is then `false` unless given.
+    #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(schema_with = "super::schema::policy_source"))]
     source: Option<PolicySource>,
 }
@@ -411,7 +415,9 @@ impl PolicyFile {
         }
         for (key, given) in [("awsManaged", self.aws_managed.is_some()), ("customer", self.customer.is_some())] {
             if given {
-                return Err(format!("`{key}` and `source` exclude each other; with `source`, the name goes into `name`"));
+                return Err(format!(
+                    "`{key}` and `source` exclude each other; with `source`, the name goes into `name`"
+                ));
             }
         }
         let plain = PolicyGrant::of(source);
@@ -676,7 +682,8 @@ impl KustomizationKeys {
         .into_iter()
         .filter_map(|(kind, name)| name.map(|name| (kind, name)))
         .collect();
-        let choice = "name one workload, as `deployment: …`, `statefulSet: …`, `daemonSet: …`, or with both `kind` and `name`";
+        let choice =
+            "name one workload, as `deployment: …`, `statefulSet: …`, `daemonSet: …`, or with both `kind` and `name`";
         match (self.kind, self.name) {
             (Some(kind), Some(name)) => named.push((kind, name)),
             (None, None) => {}

@@ -79,6 +79,7 @@ impl Grant {
     /// # Errors
     /// As [`Grant::from_yaml`], with the number of the document; one bad document fails them all.
     pub fn all_from_yaml(text: &str) -> Result<Vec<Self>> {
+        let text = without_mark(text);
         let read = || -> Result<Vec<Self>, Problem> {
             let documents = tree::read_yaml(text)?;
             let several = documents.len() > 1;
@@ -111,6 +112,7 @@ impl Grant {
     /// # Errors
     /// As [`Grant::from_yaml`]; paths begin with the grant's index in the array.
     pub fn all_from_json(text: &str) -> Result<Vec<Self>> {
+        let text = without_mark(text);
         let read = || -> Result<Vec<Self>, Problem> {
             let node = tree::read_json(text)?;
             match &node.value {
@@ -158,6 +160,11 @@ impl Grant {
     }
 }
 
+/// The text without the byte-order mark that some editors put before it.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 fn only_one(mut grants: Vec<Grant>, all: &str) -> Result<Grant> {
     match (grants.pop(), grants.len()) {
         (Some(grant), 0) => Ok(grant),
@@ -171,42 +178,58 @@ fn grant_of(node: &Node) -> Result<Grant, Problem> {
     let grant = GrantFile::deserialize(Reader(node))?.into_grant();
     match grant.check() {
         Ok(_) => Ok(grant),
-        Err(error) => Err(Problem::of_check(&error).at(deepest(node, &leading_path(error.message())).place)),
+        Err(error) => Err(check_problem(node, &error)),
     }
 }
 
-/// The node that a path of the canonical form leads to, or the last one on the way that the file has.
-fn deepest<'a>(root: &'a Node, path: &[Step]) -> &'a Node {
-    let mut steps = path.iter();
-    let mut node = root;
-    if let [Step::Key(key), Step::Index(index), ..] = path
-        && key == "workloads"
-        && let Some(workload) = GrantFile::WORKLOAD_LISTS
-            .iter()
-            .flat_map(|list| root.get(list).map_or(&[][..], Node::items))
-            .nth(*index)
-    {
-        node = workload;
-        steps = path[2..].iter();
-    }
-    for step in steps {
-        let next = match step {
-            Step::Key(key) => node.get(key),
-            Step::Index(index) => node.items().get(*index),
-        };
-        match next {
-            Some(next) => node = next,
-            None => break,
+/// A broken rule at the place in the file that it is about.
+fn check_problem(root: &Node, error: &Error) -> Problem {
+    let path = leading_path(error.message());
+    let (node, rest, message) = match written_workload(root, &path) {
+        Some((list, index, node)) => {
+            let rest = error.message().split_once(']').map_or("", |(_, rest)| rest);
+            (node, &path[2..], format!("{list}[{index}]{rest}"))
         }
+        None => (root, &path[..], error.message().to_owned()),
+    };
+    Problem::of_check(error, message).at(deepest(node, rest).place)
+}
+
+/// Where the file has what the canonical form calls `workloads[…]`: the list, the index there, and the item.
+fn written_workload<'a>(root: &'a Node, path: &[Step]) -> Option<(&'static str, usize, &'a Node)> {
+    let [Step::Key(key), Step::Index(index), ..] = path else { return None };
+    if key != "workloads" {
+        return None;
     }
-    node
+    GrantFile::WORKLOAD_LISTS
+        .into_iter()
+        .flat_map(|list| {
+            let items = root.get(list).map_or(&[][..], Node::items);
+            items.iter().enumerate().map(move |(index, item)| (list, index, item))
+        })
+        .nth(*index)
+}
+
+/// The node that a path leads to, or the last one on the way that the file has.
+fn deepest<'a>(root: &'a Node, path: &[Step]) -> &'a Node {
+    path.iter()
+        .try_fold(root, |node, step| {
+            let next = match step {
+                Step::Key(key) => node.get(key),
+                Step::Index(index) => node.items().get(*index),
+            };
+            next.ok_or(node)
+        })
+        .unwrap_or_else(|last| last)
 }
 
 fn text_of(path: &Path) -> Result<String> {
     let unreadable = |error: std::io::Error| {
         let kind =
             if error.kind() == std::io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::InvalidInput };
-        Error::new(kind, format!("the file cannot be read: {error}")).remedy("check its path and permissions").source(error)
+        Error::new(kind, format!("the file cannot be read: {error}"))
+            .remedy("check its path and permissions")
+            .source(error)
     };
     let mut bytes = Vec::new();
     let limit = u64::try_from(tree::MAX_SIZE).unwrap_or(u64::MAX).saturating_add(1);
@@ -214,11 +237,13 @@ fn text_of(path: &Path) -> Result<String> {
     file.read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() > tree::MAX_SIZE {
         // Only the beginning was read: the size is the file system's word.
-        let size = std::fs::metadata(path).map_or(bytes.len(), |data| usize::try_from(data.len()).unwrap_or(usize::MAX));
+        let size =
+            std::fs::metadata(path).map_or(bytes.len(), |data| usize::try_from(data.len()).unwrap_or(usize::MAX));
         tree::check_size(size.max(bytes.len())).map_err(|problem| problem.into_error(""))?;
     }
     String::from_utf8(bytes).map_err(|error| {
-        let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+        let legal = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = legal.split(|byte| *byte == b'\n').count();
         Error::invalid(format!("line {line}: the text is not UTF-8")).remedy("save the file as UTF-8")
     })
 }

@@ -29,7 +29,10 @@ pub(super) enum Step {
 
 /// What is wrong, before it is known in which file, and perhaps before it is known where.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(super) struct Problem(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     message: String,
     remedy: Option<String>,
     place: Option<Place>,
@@ -41,47 +44,37 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            remedy: Some(remedy.into()),
-            place: None,
-            path: Vec::new(),
-            document: None,
-            kind: ErrorKind::InvalidInput,
-        }
+        Self::with(message.into(), Some(remedy.into()), ErrorKind::InvalidInput)
     }
 
-    /// A broken rule of [`Grant::check`](crate::Grant::check), whose message already names the field.
-    pub(super) fn of_check(error: &Error) -> Self {
-        Self {
-            message: error.message().to_owned(),
-            remedy: error.get_remedy().map(ToOwned::to_owned),
-            place: None,
-            path: Vec::new(),
-            document: None,
-            kind: error.kind(),
-        }
+    fn with(message: String, remedy: Option<String>, kind: ErrorKind) -> Self {
+        Self(Box::new(Parts { message, remedy, place: None, path: Vec::new(), document: None, kind }))
+    }
+
+    /// A broken rule of [`Grant::check`](crate::Grant::check), whose message names the field itself.
+    pub(super) fn of_check(error: &Error, message: String) -> Self {
+        Self::with(message, error.get_remedy().map(ToOwned::to_owned), error.kind())
     }
 
     /// Says where, unless a more exact place is known.
     pub(super) fn at(mut self, place: Place) -> Self {
-        self.place.get_or_insert(place);
+        self.0.place.get_or_insert(place);
         self
     }
 
     pub(super) fn under_key(mut self, key: &str) -> Self {
-        self.path.push(Step::Key(key.to_owned()));
+        self.0.path.push(Step::Key(key.to_owned()));
         self
     }
 
     pub(super) fn under_index(mut self, index: usize) -> Self {
-        self.path.push(Step::Index(index));
+        self.0.path.push(Step::Index(index));
         self
     }
 
-    /// Says in which document, or which item of a JSON array, counted from 1.
+    /// Says in which document, counted from 1.
     pub(super) fn in_document(mut self, number: usize) -> Self {
-        self.document.get_or_insert(number);
+        self.0.document.get_or_insert(number);
         self
     }
 
@@ -91,46 +84,41 @@ impl Problem {
 
     /// The error, with the line of `source` that it is about.
     pub(super) fn into_error(self, source: &str) -> Error {
-        let mut message = String::new();
-        if let Some(place) = self.place {
-            message.push_str(&format!("line {}, column {}", place.line, place.column));
+        let Parts { message: what, remedy, place, path, document, kind } = *self.0;
+        let mut place_text = Vec::new();
+        if let Some(place) = place {
+            place_text.push(format!("line {}, column {}", place.line, place.column));
         }
-        if let Some(number) = self.document {
-            message.push_str(if message.is_empty() { "" } else { " " });
-            message.push_str(&format!("(document {number})"));
+        if let Some(number) = document {
+            place_text.push(format!("(document {number})"));
         }
-        message.push_str(if message.is_empty() { "" } else { ": " });
-        let path = path_text(self.path.iter().rev());
-        message.push_str(&path);
-        message.push_str(if path.is_empty() { "" } else { ": " });
-        message.push_str(&self.message);
-        let remedy = self.remedy.unwrap_or_else(|| "correct it".to_owned());
-        let snippet = self.place.and_then(|place| snippet(source, place)).unwrap_or_default();
-        Error::new(self.kind, message).remedy(format!("{remedy}{snippet}"))
+        let path = path_text(path.iter().rev());
+        // Some messages of canonical types begin with the field.
+        let what = what.strip_prefix(&format!("{path} ")).unwrap_or(&what).to_owned();
+        let parts = [place_text.join(" "), path, what];
+        let message = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
+        let remedy = remedy.unwrap_or_else(|| "correct it".to_owned());
+        let snippet = place.and_then(|place| snippet(source, place)).unwrap_or_default();
+        Error::new(kind, message).remedy(format!("{remedy}{snippet}"))
     }
 }
 
 /// `policies[1].s3.access`; keys that are no plain words stand in brackets and quotes.
 fn path_text<'a>(steps: impl Iterator<Item = &'a Step>) -> String {
-    let mut text = String::new();
-    for step in steps {
-        match step {
-            Step::Key(key) if !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => {
-                text.push_str(if text.is_empty() { "" } else { "." });
-                text.push_str(key);
-            }
-            Step::Key(key) => text.push_str(&format!("[{}]", shown(key))),
-            Step::Index(index) => text.push_str(&format!("[{index}]")),
+    steps.fold(String::new(), |path, step| match step {
+        Step::Key(key) if !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => {
+            let dot = if path.is_empty() { "" } else { "." };
+            format!("{path}{dot}{key}")
         }
-    }
-    text
+        Step::Key(key) => format!("{path}[{}]", shown(key)),
+        Step::Index(index) => format!("{path}[{index}]"),
+    })
 }
 
 /// Reads the path that a message of [`Grant::check`](crate::Grant::check) begins with, such as `policies[0].document`.
 pub(super) fn leading_path(message: &str) -> Vec<Step> {
-    let end = message
-        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '[' | ']')))
-        .unwrap_or(message.len());
+    let end =
+        message.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '[' | ']'))).unwrap_or(message.len());
     let mut steps = Vec::new();
     for word in message[..end].split(['.', '[']) {
         match word.strip_suffix(']') {
@@ -222,7 +210,9 @@ fn expected(words: &dyn Expected) -> (String, &'static str) {
     let (text, remedy) = match words.as_str() {
         "a string" => ("text", "write text"),
         "a boolean" => ("true or false", "write `true` or `false`, without quotes"),
-        "u8" | "u16" | "u32" | "u64" | "usize" => ("a whole number", "write a whole number, without quotes and without a unit"),
+        "u8" | "u16" | "u32" | "u64" | "usize" => {
+            ("a whole number", "write a whole number, without quotes and without a unit")
+        }
         "a sequence" => ("a list", "write a list: `[a, b]`, or one item a line, each after `- `"),
         "a map" => ("a mapping", "write `key: value` pairs"),
         _ if words.starts_with("struct ") => ("a mapping", "write `key: value` pairs"),
@@ -233,7 +223,7 @@ fn expected(words: &dyn Expected) -> (String, &'static str) {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
 
@@ -247,7 +237,7 @@ impl de::Error for Problem {
             Some((message, remedy)) => (message.to_owned(), Some(remedy.to_owned())),
             None => (text, None),
         };
-        Self { remedy, ..Self::new(message, "") }
+        Self::with(message, remedy, ErrorKind::InvalidInput)
     }
 
     fn unknown_field(field: &str, legal: &'static [&'static str]) -> Self {
@@ -305,10 +295,7 @@ mod tests {
     #[test]
     fn paths_of_messages_are_found() {
         let steps = leading_path("policies[12].document: Statement[0] is …");
-        assert_eq!(
-            steps,
-            [Step::Key("policies".into()), Step::Index(12), Step::Key("document".into())]
-        );
+        assert_eq!(steps, [Step::Key("policies".into()), Step::Index(12), Step::Key("document".into())]);
         assert_eq!(path_text(steps.iter()), "policies[12].document");
         assert_eq!(leading_path("role \"x\": too long"), [Step::Key("role".into())]);
         assert_eq!(path_text([Step::Key("a:b".into())].iter()), "[\"a:b\"]");

@@ -1,9 +1,7 @@
 //! Decides how a tree becomes Rust values: strictly, and with the place and the path of what does not fit.
 
 use serde::de::value::StrDeserializer;
-use serde::de::{
-    self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
-};
+use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 
 use super::problem::{Problem, shown};
 use super::tree::{Key, Node, Value};
@@ -179,7 +177,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
         let Some(item) = self.items.get(self.next) else { return Ok(None) };
         let index = self.next;
         self.next += 1;
-        seed.deserialize(Reader(item)).map(Some).map_err(|problem| problem.under_index(index))
+        seed.deserialize(Reader(item)).map(Some).map_err(|problem| problem.at(item.place).under_index(index))
     }
 }
 
@@ -202,6 +200,6 @@ impl<'de> MapAccess<'de> for Entries<'_> {
             return Err(Problem::new("a value was asked for before its key", "report this as a bug"));
         };
         self.next += 1;
-        seed.deserialize(Reader(value)).map_err(|problem| problem.under_key(&key.text))
+        seed.deserialize(Reader(value)).map_err(|problem| problem.at(value.place).under_key(&key.text))
     }
 }

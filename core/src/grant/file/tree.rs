@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::de::IgnoredAny;
-use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use serde_saphyr::granit_parser::{self, ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::problem::{Place, Problem, shown, source_lines};
 
@@ -44,9 +44,9 @@ impl Node {
     fn new(value: Value, place: Place) -> Self {
         let (height, weight) = match &value {
             Value::Scalar { text, .. } => (0, 1 + text.len()),
-            Value::List(items) => items.iter().fold((1, 1), |(height, weight), item| {
-                (height.max(item.height + 1), weight + item.weight)
-            }),
+            Value::List(items) => {
+                items.iter().fold((1, 1), |(height, weight), item| (height.max(item.height + 1), weight + item.weight))
+            }
             Value::Mapping(entries) => entries.iter().fold((1, 1), |(height, weight), (key, value)| {
                 (height.max(value.height + 1), weight + 1 + key.text.len() + value.weight)
             }),
@@ -96,7 +96,6 @@ pub(super) fn read_yaml(text: &str) -> Result<Vec<(usize, Node)>, Problem> {
 /// Reads one JSON value.
 pub(super) fn read_json(text: &str) -> Result<Node, Problem> {
     check_size(text.len())?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim().is_empty() {
         return Err(empty());
     }
@@ -113,10 +112,7 @@ pub(super) fn read_json(text: &str) -> Result<Node, Problem> {
 }
 
 fn empty() -> Problem {
-    Problem::new(
-        "there is no grant in it",
-        "start with `cluster`, `serviceAccount` and `role`",
-    )
+    Problem::new("there is no grant in it", "start with `cluster`, `serviceAccount` and `role`")
 }
 
 fn read(text: &str, longest_key: usize) -> Result<Vec<(usize, Node)>, Problem> {
@@ -126,7 +122,8 @@ fn read(text: &str, longest_key: usize) -> Result<Vec<(usize, Node)>, Problem> {
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
     };
-    let mut builder = Builder { open: Vec::new(), anchors: BTreeMap::new(), copied: 0, documents: Vec::new(), number: 0 };
+    let mut builder =
+        Builder { open: Vec::new(), anchors: BTreeMap::new(), copied: 0, documents: Vec::new(), number: 0 };
     let result = builder.run(Parser::new_from_str_with_options(text, options), text);
     match result {
         Err(problem) if builder.number > 1 => Err(problem.in_document(builder.number)),
@@ -307,12 +304,18 @@ fn broken(error: &ScanError, source: &str) -> Problem {
     let near = mark.line().saturating_sub(2)..=mark.line();
     let tab = source_lines(source).enumerate().find_map(|(index, line)| {
         let blank = &line[..line.len() - line.trim_start().len()];
-        (near.contains(&index) && blank.contains('\t') && blank.len() < line.len())
-            .then(|| Place { line: index + 1, column: blank.find('\t').unwrap_or(0) + 1, length: 1 })
+        (near.contains(&index) && blank.contains('\t') && blank.len() < line.len()).then(|| Place {
+            line: index + 1,
+            column: blank.find('\t').unwrap_or(0) + 1,
+            length: 1,
+        })
     });
     if let Some(place) = tab {
         return Problem::new("a tab indents this line", "indent with spaces: YAML allows no tabs there").at(place);
     }
     let place = Place { line: mark.line(), column: mark.col() + 1, length: 1 };
+    if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
+        return too_deep(place);
+    }
     Problem::new(format!("this is not YAML: {}", error.info()), "correct the YAML").at(place)
 }

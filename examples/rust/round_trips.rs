@@ -1,0 +1,39 @@
+//! Which calls a grant costs, and how many of them had to wait for one another. Also on real services: see `--help`.
+
+use podrole::Result;
+use podrole::ports::CallLog;
+use podrole_examples::{Options, heading};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let options = Options::from_args()?;
+    let client = options.client().await?;
+    let log = CallLog::new();
+    let plan = log.scope(client.plan(&options.grant)).await?;
+    heading(&format!("plan: {} calls, {} round trips deep", log.calls().len(), log.depth()));
+    list(&log);
+
+    let receipt = client.apply(plan).await?;
+    heading(&format!(
+        "apply a plan made earlier: {} calls, {} round trips deep (one of them to see that the world has not moved)",
+        receipt.calls, receipt.depth
+    ));
+    for step in &receipt.steps {
+        for call in &step.calls {
+            println!("  {:>2}  {}  ({})", call.depth, call.operation, step.summary);
+        }
+    }
+    let log = CallLog::new();
+    let again = log.scope(client.plan(&options.grant)).await?;
+    heading(&format!("plan again: {} calls, {} deep, {} steps", log.calls().len(), log.depth(), again.steps.len()));
+    if !options.keep {
+        client.revoke(&options.grant).with_receipt(receipt).await?;
+    }
+    Ok(())
+}
+
+fn list(log: &CallLog) {
+    for call in log.calls() {
+        println!("  {:>2}  {}", call.depth, call.operation);
+    }
+}
