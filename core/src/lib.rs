@@ -36,3 +36,8 @@ pub use receipt::{Outcome, Receipt, StepReceipt};
 pub use run::{Canceller, Run};
 pub use schema::SchemaVersion;
 pub use verify::Report;
+
+/// The README's snippets, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

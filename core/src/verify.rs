@@ -484,15 +484,14 @@ impl Checks<'_> {
             namespace: grant.namespace.clone(),
             service_account: grant.service_account.clone(),
         };
-        let since = self
-            .observed
-            .service_account(cluster, &grant.namespace, &grant.service_account)
-            .and_then(|found| crate::plan::annotated_at(&found.owners));
+        let account = self.observed.service_account(cluster, &grant.namespace, &grant.service_account);
+        let since = account.and_then(|found| crate::plan::annotated_at(&found.owners));
+        let role_arn = account.and_then(|found| found.annotations.get(crate::plan::ROLE_ARN)).map_or("", String::as_str);
         match (self.observed.pods(cluster, &grant.namespace, &grant.service_account), since) {
             (Some(pods), Some(since)) => {
                 let old = pods
                     .iter()
-                    .filter(|pod| !pod.ending && pod.created_at < since)
+                    .filter(|pod| !pod.ending && crate::plan::is_older(pod, since, role_arn))
                     .filter(|pod| found.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value)))
                     .count();
                 if old > 0 && !found.template_annotations.contains_key(marks::IDENTITY) {

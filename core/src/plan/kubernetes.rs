@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, FieldConflict, Result};
 use crate::grant::{CheckedGrant, CheckedWorkload, Manage, short_hash};
 use crate::kustomize::{self, WorkloadTarget};
 use crate::marks::{self, CREATED_BY, FORMER, IDENTITY, WORKLOADS};
-use crate::model::{Arn, FieldOwner, ServiceAccount, Workload, WorkloadRef};
+use crate::model::{Arn, Container, FieldOwner, Pod, ServiceAccount, Workload, WorkloadRef};
 use crate::observe::{Answer, Fact, Read, sibling};
 use crate::ports::{FIELD_MANAGER, ServiceAccountApply, WorkloadApply, WorkloadRestore};
 
@@ -47,26 +47,31 @@ impl Builder<'_> {
         let role_arn = self.role_arn(scene)?;
         self.require_namespace(grant)?;
         let found = self.world.service_account(&cluster, &grant.namespace, &grant.service_account).cloned();
-        let mut pointed = Vec::new();
+        let identity = identity_annotations(grant, &role_arn);
+        let annotated = Annotated::of(found.as_ref(), &identity);
+        let mut looks = Vec::new();
         for workload in &grant.workloads {
-            pointed.push(self.look_at(grant, workload)?);
+            let mut look = self.look_at(grant, workload)?;
+            if !look.to_point {
+                look.restart = self.restart_reason(grant, workload, &look.found, &identity, &annotated);
+            }
+            looks.push(look);
         }
         let recorded: Vec<WorkloadRef> =
             found.iter().flat_map(|found| marks::recorded_workloads(&found.annotations, &grant.namespace)).collect();
         let wanted: BTreeSet<&WorkloadRef> = grant.workloads.iter().map(|workload| &workload.workload).collect();
-        // Ours are those that carry our mark already, and those that will.
+        // Ours are those that carry a mark of ours already, and those that will.
         let ours: Vec<&WorkloadRef> = grant
             .workloads
             .iter()
-            .zip(&pointed)
-            .filter(|(_, look)| look.to_point || look.marked)
+            .zip(&looks)
+            .filter(|(_, look)| look.to_point || look.restart.is_some() || is_marked(&look.found))
             .map(|(workload, _)| &workload.workload)
             .collect();
-        let identity = identity_annotations(grant, &role_arn);
-        let annotated = self.service_account(scene, found.as_ref(), &identity, &ours, named)?;
-        let after: Vec<u32> = ready.iter().copied().chain(annotated.step).collect();
-        for (workload, look) in grant.workloads.iter().zip(pointed) {
-            self.workload(scene, workload, look, &identity, &annotated, &after)?;
+        let step = self.service_account(scene, found.as_ref(), &identity, &ours, named)?;
+        let after: Vec<u32> = ready.iter().copied().chain(step).collect();
+        for (workload, look) in grant.workloads.iter().zip(looks) {
+            self.workload(scene, workload, look, &identity, &after);
         }
         for workload in recorded.iter().filter(|workload| !wanted.contains(workload)) {
             self.restore(scene, workload, "the grant no longer names it");
@@ -113,7 +118,7 @@ impl Builder<'_> {
         identity: &BTreeMap<String, String>,
         ours: &[&WorkloadRef],
         after: &[u32],
-    ) -> Result<Annotated> {
+    ) -> Result<Option<u32>> {
         let grant = scene.grant;
         let resource = format!("service account {}", grant.grant.subject());
         let manage = grant.grant.service_account.manage;
@@ -146,10 +151,8 @@ impl Builder<'_> {
         changes.extend(
             surplus_labels.iter().map(|key| Change::remove(format!("label {key}"), current.labels[key].clone())),
         );
-        let touches_identity = identity.iter().any(|(key, value)| current.annotations.get(key) != Some(value))
-            || surplus.iter().any(|key| key.starts_with("eks.amazonaws.com/"));
         if changes.is_empty() && found.is_some() {
-            return Ok(Annotated { step: None, touches_identity: false, since: annotated_at(&current.owners) });
+            return Ok(None);
         }
         if manage == Manage::Observe {
             return Err(Error::new(ErrorKind::Conflict, "it is not annotated as the grant says, and the grant only observes it")
@@ -193,7 +196,7 @@ impl Builder<'_> {
                 },
             },
         );
-        Ok(Annotated { step: Some(step), touches_identity, since: None })
+        Ok(Some(step))
     }
 
     fn look_at(&mut self, grant: &CheckedGrant, wanted: &CheckedWorkload) -> Result<Look> {
@@ -237,7 +240,7 @@ impl Builder<'_> {
         if found.paused {
             self.note(Level::Warning, &resource, "its rollouts are paused: pods keep what they have until it is resumed");
         }
-        Ok(Look { to_point, marked: found.annotations.contains_key(FORMER), found })
+        Ok(Look { to_point, restart: None, found })
     }
 
     fn workload(
@@ -246,24 +249,18 @@ impl Builder<'_> {
         wanted: &CheckedWorkload,
         look: Look,
         identity: &BTreeMap<String, String>,
-        annotated: &Annotated,
         after: &[u32],
-    ) -> Result<()> {
+    ) {
         let grant = scene.grant;
-        let Look { to_point, marked, found } = look;
+        let Look { to_point, restart, found } = look;
         let hash = identity_hash(identity);
         let service_account = grant.service_account.to_string();
-        let restart = if to_point {
-            None
-        } else {
-            self.restart_reason(grant, wanted, &found, &hash, annotated)
-        };
         if !to_point && restart.is_none() {
-            return Ok(());
+            return;
         }
         let mut annotations = BTreeMap::new();
         let owns_field = found.owners.iter().any(|owner| owner.manager == FIELD_MANAGER && owner.apply && owner.fields.contains(FIELD));
-        if to_point || marked {
+        if to_point || found.annotations.contains_key(FORMER) {
             let former = match found.annotations.get(FORMER) {
                 Some(former) => former.clone(),
                 None => found.service_account.clone().unwrap_or_default(),
@@ -308,20 +305,25 @@ impl Builder<'_> {
                 },
             },
         );
-        Ok(())
     }
 
-    /// Why pods of a workload that runs as the service account already must be replaced: they were made before the annotation.
+    /// Why pods of a workload that runs as the service account already must be replaced: they were made for another identity, or before
+    /// the annotation.
     fn restart_reason(
         &mut self,
         grant: &CheckedGrant,
         wanted: &CheckedWorkload,
         found: &Workload,
-        hash: &str,
+        identity: &BTreeMap<String, String>,
         annotated: &Annotated,
     ) -> Option<String> {
-        if !wanted.restart || found.template_annotations.get(IDENTITY).is_some_and(|mark| mark == hash) {
+        if !wanted.restart {
             return None;
+        }
+        match found.template_annotations.get(IDENTITY) {
+            Some(mark) if *mark == identity_hash(identity) => return None,
+            Some(_) => return Some("its pods were made for another role or token and keep the credentials they have".to_owned()),
+            None => {}
         }
         let read = Read::Pods {
             cluster: grant.grant.cluster.clone(),
@@ -339,7 +341,7 @@ impl Builder<'_> {
         let old = pods
             .iter()
             .filter(|pod| !pod.ending && found.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value)))
-            .filter(|pod| annotated.touches_identity || annotated.since.is_some_and(|since| pod.created_at < since))
+            .filter(|pod| annotated.touches_identity || annotated.since.is_some_and(|since| is_older(pod, since, &identity[ROLE_ARN])))
             .count();
         (old > 0 && !found.selector.is_empty())
             .then(|| format!("{old} of its pods were made before the annotation and keep the credentials they have"))
@@ -468,20 +470,41 @@ impl Builder<'_> {
     }
 }
 
-/// What became of the service account.
+/// What the webhook reads on the service account.
 struct Annotated {
-    step: Option<u32>,
-    /// Whether the step changes what the webhook reads.
+    /// Whether the grant changes it.
     touches_identity: bool,
-    /// Since when it is annotated as now.
+    /// Since when it is as it is now.
     since: Option<i64>,
 }
 
-/// What a workload looks like now.
+impl Annotated {
+    fn of(found: Option<&ServiceAccount>, identity: &BTreeMap<String, String>) -> Self {
+        let Some(found) = found else { return Self { touches_identity: true, since: None } };
+        let surplus = owned(&found.owners, ".metadata.annotations.")
+            .any(|key| key.starts_with("eks.amazonaws.com/") && !identity.contains_key(&key) && found.annotations.contains_key(&key));
+        let differs = identity.iter().any(|(key, value)| found.annotations.get(key) != Some(value));
+        Self { touches_identity: surplus || differs, since: annotated_at(&found.owners) }
+    }
+}
+
+/// What a workload looks like now, and why its pods must be replaced although it runs as the service account.
 struct Look {
     to_point: bool,
-    marked: bool,
+    restart: Option<String>,
     found: Workload,
+}
+
+fn is_marked(workload: &Workload) -> bool {
+    workload.annotations.contains_key(FORMER) || workload.template_annotations.contains_key(IDENTITY)
+}
+
+/// Whether a pod was made before its service account was annotated. The webhook's variable in it tells; where there is none, its age does.
+pub(crate) fn is_older(pod: &Pod, since: i64, role_arn: &str) -> bool {
+    let has_role = |container: &Container| {
+        container.env.get("AWS_ROLE_ARN").is_some_and(|value| value.as_deref() == Some(role_arn))
+    };
+    pod.created_at <= since && !pod.containers.iter().any(has_role)
 }
 
 pub(super) fn kustomize_error(path: &str, error: &kustomize::KustomizeError) -> Error {

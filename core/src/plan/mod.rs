@@ -15,7 +15,7 @@ mod trust;
 use serde::{Deserialize, Serialize};
 
 pub use action::{Action, Change, Step, Target};
-pub(crate) use kubernetes::{annotated_at, identity_annotations};
+pub(crate) use kubernetes::{ROLE_ARN, annotated_at, identity_annotations, is_older};
 pub use render::PlanView;
 pub(crate) use trust::trust_requests;
 

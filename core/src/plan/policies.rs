@@ -171,13 +171,15 @@ impl Builder<'_> {
 
     fn set_policy(&mut self, scene: &Scene<'_>, arn: &Arn, document: &Document, tags: BTreeMap<String, String>) {
         let account = scene.account.clone();
-        let version = self.world.policy(&account, arn).map_or_else(|| "v1".to_owned(), |policy| policy.default_version.clone());
+        let known = self.world.policy(&account, arn);
+        let version = known.map_or_else(|| "v1".to_owned(), |policy| policy.default_version.clone());
+        let attachment_count = known.map_or(0, |policy| policy.attachment_count);
         self.world.set(
             Read::Policy { account: account.clone(), arn: arn.clone() },
             Fact::Present(Answer::Policy(ManagedPolicy {
                 arn: arn.clone(),
                 default_version: version.clone(),
-                attachment_count: 0,
+                attachment_count,
                 attachable: true,
                 tags,
             })),
@@ -186,6 +188,11 @@ impl Builder<'_> {
             Read::PolicyDocument { account, arn: arn.clone(), version },
             Fact::Present(Answer::Document(document.clone())),
         );
+    }
+
+    fn put_policy(&mut self, scene: &Scene<'_>, policy: ManagedPolicy) {
+        let read = Read::Policy { account: scene.account.clone(), arn: policy.arn.clone() };
+        self.world.set(read, Fact::Present(Answer::Policy(policy)));
     }
 
     /// Attaches and writes what is missing; returns the steps.
@@ -346,6 +353,13 @@ impl Builder<'_> {
         }
         let (key, value) = record.tag(&scene.id);
         let resource = format!("role {}", role.name);
+        if let Some(mut changed) = self.world.role(&scene.account, &role.name).cloned() {
+            changed.tags.remove(&key);
+            self.world.set(
+                Read::Role { account: scene.account.clone(), role: role.name.clone() },
+                Fact::Present(Answer::Role(changed)),
+            );
+        }
         let step = self.aws(
             scene,
             Draft {
@@ -370,6 +384,10 @@ impl Builder<'_> {
             Read::AttachedPolicies { account: scene.account.clone(), role: role.name.clone() },
             Fact::Present(Answer::Arns(left)),
         );
+        if let Some(mut policy) = self.world.policy(&scene.account, arn).cloned() {
+            policy.attachment_count = policy.attachment_count.saturating_sub(1);
+            self.put_policy(scene, policy);
+        }
         Some(self.aws(
             scene,
             Draft {
@@ -415,19 +433,22 @@ impl Builder<'_> {
         let resource = format!("policy {}", arn.name());
         let user = marks::policy_user(&scene.id);
         let others = marks::policy_users(&policy.tags).into_iter().any(|grant| grant != scene.id);
-        let elsewhere = policy.attachment_count > u32::from(!after.is_empty());
+        let elsewhere = policy.attachment_count > 0;
         if others || still_attached || elsewhere {
             if elsewhere && !others && !still_attached {
                 self.note(Level::Warning, &resource, "podrole created it, but it is attached elsewhere: it stays");
             }
-            policy.tags.get(&user)?;
+            let role = policy.tags.get(&user)?.clone();
+            let mut changed = policy;
+            changed.tags.remove(&user);
+            self.put_policy(scene, changed);
             return Some(self.aws(
                 scene,
                 Draft {
                     summary: format!("take this grant off the users of {resource}"),
                     why: "others still use it".to_owned(),
                     resource,
-                    changes: vec![Change::remove(format!("tag {user}"), policy.tags[&user].clone())],
+                    changes: vec![Change::remove(format!("tag {user}"), role)],
                     after: after.to_vec(),
                     action: Action::UntagPolicy { arn: arn.clone(), keys: vec![user] },
                 },

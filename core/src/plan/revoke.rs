@@ -5,7 +5,7 @@ use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
 use super::kubernetes::kustomize_error;
 use super::trust::{trust_requests, without};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grant::CheckedGrant;
 use crate::kustomize::{self, WorkloadTarget};
 use crate::marks::{self, RoleRecord};
@@ -24,7 +24,7 @@ impl Builder<'_> {
         if grant.grant.scope.has_iam()
             && let Some(place) = scene.place.clone()
         {
-            self.revoke_iam(&scene, &place, receipt, &after);
+            self.revoke_iam(&scene, &place, receipt, &after)?;
         }
         Ok(())
     }
@@ -140,13 +140,39 @@ impl Builder<'_> {
         Ok(steps)
     }
 
-    fn revoke_iam(&mut self, scene: &Scene<'_>, place: &Place, receipt: Option<&Receipt>, after: &[u32]) {
+    fn revoke_iam(
+        &mut self,
+        scene: &Scene<'_>,
+        place: &Place,
+        receipt: Option<&Receipt>,
+        after: &[u32],
+    ) -> Result<()> {
         let provider = Arn::oidc_provider(&place.partition, &place.account, &place.issuer);
         let mut done = after.to_vec();
         if let Some(role) = self.world.role(&scene.account, &scene.grant.role).cloned() {
-            done.extend(self.revoke_role(scene, place, &role, receipt, after));
+            done.extend(self.revoke_role(scene, place, &role, receipt, after)?);
+        }
+        // A policy that was made before the role, or its record, was.
+        for arn in self.marked_policies(scene, place)? {
+            done.extend(self.drop_policy(scene, &arn, after, false));
         }
         self.revoke_provider(scene, &provider, &done);
+        Ok(())
+    }
+
+    /// The policies of the grant that podrole made for it, by their own marks.
+    fn marked_policies(&self, scene: &Scene<'_>, place: &Place) -> Result<Vec<Arn>> {
+        let user = marks::policy_user(&scene.id);
+        let mut marked = Vec::new();
+        for policy in &scene.grant.policies {
+            let name = policy.name.as_ref().map(PolicyName::as_str);
+            let Some(arn) = scene.grant.policy_arn(&policy.content, name, place)? else { continue };
+            let found = self.world.policy(&scene.account, &arn);
+            if found.is_some_and(|found| self.is_ours(&found.tags) && found.tags.contains_key(&user)) {
+                marked.push(arn);
+            }
+        }
+        Ok(marked)
     }
 
     fn revoke_role(
@@ -156,13 +182,13 @@ impl Builder<'_> {
         role: &Role,
         receipt: Option<&Receipt>,
         after: &[u32],
-    ) -> Vec<u32> {
+    ) -> Result<Vec<u32>> {
         let resource = format!("role {}", role.name);
         let requests = trust_requests(scene.grant, place, &self.options.owner);
         let removal = without(&role.trust, &requests);
         let ours = self.is_ours(&role.tags);
         if !ours {
-            let mut steps = self.revoke_foreign_role(scene, role, receipt, after);
+            let mut steps = self.revoke_foreign_role(scene, place, role, receipt, after)?;
             match (removal.changed, removal.document) {
                 (true, Some(document)) => {
                     steps.push(self.take_out(scene, role, document, after));
@@ -174,7 +200,7 @@ impl Builder<'_> {
                 ),
                 (false, _) => {}
             }
-            return steps;
+            return Ok(steps);
         }
         let records = marks::all_records(&role.tags);
         let mine: Vec<RoleRecord> = marks::role_records(&role.tags, &scene.id);
@@ -196,7 +222,7 @@ impl Builder<'_> {
                     RoleRecord::Attached(arn) => {
                         let detached: Vec<u32> = self.detach(scene, role, arn, after).into_iter().collect();
                         steps.extend(&detached);
-                        steps.extend(self.drop_policy(scene, arn, &detached, false));
+                        steps.extend(self.drop_policy(scene, arn, if detached.is_empty() { after } else { &detached }, false));
                     }
                     RoleRecord::Inline(name) => steps.extend(self.drop_inline(scene, role, name, after)),
                     RoleRecord::DataSync(target) => steps.extend(self.remove_data_sync(scene, &role.arn, target)),
@@ -219,7 +245,7 @@ impl Builder<'_> {
                     action: Action::DeleteRole { role: role.name.clone() },
                 },
             ));
-            return steps;
+            return Ok(steps);
         }
         for arn in foreign_attached {
             self.note(Level::Warning, &resource, format!("unmanaged: policy {arn} is attached, but not by podrole: the role stays"));
@@ -239,7 +265,7 @@ impl Builder<'_> {
             ),
             (false, _) => {}
         }
-        steps
+        Ok(steps)
     }
 
     fn take_out(&mut self, scene: &Scene<'_>, role: &Role, document: crate::policy::Document, after: &[u32]) -> u32 {
@@ -255,48 +281,55 @@ impl Builder<'_> {
         )
     }
 
-    /// On a role that podrole did not create, only a receipt tells what it attached.
+    /// On a role that podrole did not create, a receipt tells what it put there, and the marks of the policies that it made.
     fn revoke_foreign_role(
         &mut self,
         scene: &Scene<'_>,
+        place: &Place,
         role: &Role,
         receipt: Option<&Receipt>,
         after: &[u32],
-    ) -> Vec<u32> {
+    ) -> Result<Vec<u32>> {
         let resource = format!("role {}", role.name);
-        let done: Vec<&Action> = receipt.map(made).unwrap_or_default();
+        let done = match receipt {
+            Some(receipt) => made(receipt, scene.grant)?,
+            None => Vec::new(),
+        };
         let mut steps = Vec::new();
+        let mut attached = self.marked_policies(scene, place)?;
         for action in &done {
             match action {
-                Action::AttachPolicy { role: name, policy } if *name == role.name => {
-                    let detached: Vec<u32> = self.detach(scene, role, policy, after).into_iter().collect();
-                    steps.extend(&detached);
-                    steps.extend(self.drop_policy(scene, policy, &detached, false));
-                }
+                Action::AttachPolicy { role: name, policy } if *name == role.name => attached.push(policy.clone()),
                 Action::PutInlinePolicy { role: name, name: policy, before: None, .. } if *name == role.name => {
                     steps.extend(self.drop_inline(scene, role, policy, after));
                 }
                 _ => {}
             }
         }
+        for policy in &attached {
+            let detached: Vec<u32> = self.detach(scene, role, policy, after).into_iter().collect();
+            steps.extend(&detached);
+            steps.extend(self.drop_policy(scene, policy, if detached.is_empty() { after } else { &detached }, false));
+        }
         for target in &scene.grant.data_syncs {
             steps.extend(self.remove_data_sync(scene, &role.arn, target));
         }
-        if receipt.is_none() {
-            let attached = self.world.attached(&scene.account, &role.name).cloned().unwrap_or_default();
-            for policy in &scene.grant.policies {
-                let name = policy.name.as_ref().map(PolicyName::as_str);
-                let arn = scene.place.as_ref().and_then(|place| scene.grant.policy_arn(&policy.content, name, place).ok()?);
-                if let Some(arn) = arn.filter(|arn| attached.contains(arn)) {
-                    self.note(
-                        Level::Warning,
-                        &resource,
-                        format!("podrole did not create it and cannot tell who attached {arn}: it stays; give `revoke` the receipt of the apply to remove it"),
-                    );
-                }
-            }
+        let attached = self.world.attached(&scene.account, &role.name).cloned().unwrap_or_default();
+        let inline = self.world.inline_policies(&scene.account, &role.name).cloned().unwrap_or_default();
+        for policy in &scene.grant.policies {
+            let name = policy.name.as_ref();
+            let left = match scene.grant.policy_arn(&policy.content, name.map(PolicyName::as_str), place)? {
+                Some(arn) => attached.contains(&arn).then(|| format!("attached {arn}")),
+                None => name.filter(|name| inline.contains(name)).map(|name| format!("wrote inline policy {name}")),
+            };
+            let Some(left) = left else { continue };
+            let message = match receipt {
+                None => format!("podrole did not create it and cannot tell who {left}: it stays; give `revoke` the receipt of the apply to remove it"),
+                Some(_) => format!("podrole did not create it, and the receipt does not say that podrole {left}: it stays"),
+            };
+            self.note(Level::Warning, &resource, message);
         }
-        steps
+        Ok(steps)
     }
 
     fn revoke_provider(&mut self, scene: &Scene<'_>, arn: &Arn, after: &[u32]) {
@@ -344,14 +377,22 @@ impl Builder<'_> {
     }
 }
 
-/// The actions of an apply that made a change of their own: what was there already is not ours.
-fn made(receipt: &Receipt) -> Vec<&Action> {
-    receipt
+/// The actions of an apply whose changes stand, or may: what was refused or not begun is not ours.
+fn made<'r>(receipt: &'r Receipt, grant: &CheckedGrant) -> Result<Vec<&'r Action>> {
+    let wanted = &grant.grant;
+    let same = receipt.plan.grants.iter().any(|known| {
+        known.cluster == wanted.cluster && known.subject() == wanted.subject() && known.role.name == wanted.role.name
+    });
+    if !same {
+        return Err(Error::invalid(format!("the receipt is not of an apply of {} with role {}", wanted.subject(), wanted.role.name))
+            .remedy("give the receipt of this grant's apply, or none"));
+    }
+    Ok(receipt
         .plan
         .steps
         .iter()
         .zip(&receipt.steps)
-        .filter(|(_, step)| !matches!(step.outcome, Outcome::NotStarted))
+        .filter(|(_, step)| !matches!(step.outcome, Outcome::NotStarted | Outcome::Failed { effect_unknown: false, .. }))
         .map(|(step, _)| &step.action)
-        .collect()
+        .collect())
 }

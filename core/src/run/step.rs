@@ -1,6 +1,7 @@
 //! Performs one step.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::Progress;
@@ -21,11 +22,19 @@ pub(super) struct Performer {
     pub(super) propagation: Duration,
     pub(super) progress: Arc<Progress>,
     pub(super) clock: Arc<dyn Clock>,
+    /// Whether a call of the step took effect, so that a later failure of the step leaves something behind.
+    pub(super) changed: AtomicBool,
 }
 
-/// Whether a failed call may have taken effect: its answer was lost.
+/// Whether a failed call may have taken effect: its answer was lost, and it was a write.
 pub(super) fn effect_unknown(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable | ErrorKind::Unexpected) && error.get_operation().is_some()
+    let lost = matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable | ErrorKind::Unexpected);
+    lost && error.get_operation().is_some_and(|operation| !is_read(operation))
+}
+
+fn is_read(operation: &str) -> bool {
+    let action = operation.split_once(':').map_or(operation, |(_, action)| action);
+    ["Get", "List", "Describe", "get ", "list ", "read"].iter().any(|verb| action.starts_with(verb))
 }
 
 /// Which API server; `None` when the cluster's facts were never read although the grant has an AWS half.
@@ -70,6 +79,7 @@ impl Performer {
     async fn service_account(&self, port: &dyn KubernetesWrite, create: bool, apply: &ServiceAccountApply) -> Result<bool> {
         let created = port.apply_service_account(apply).await?;
         if create && !created {
+            self.took_effect();
             // Somebody else made it since the plan: it is theirs, so our mark must go, and the reader must see the new plan.
             let mut theirs = apply.clone();
             theirs.annotations.remove(CREATED_BY);
@@ -78,6 +88,10 @@ impl Performer {
                 .remedy("plan again"));
         }
         Ok(false)
+    }
+
+    fn took_effect(&self) {
+        self.changed.store(true, Ordering::Relaxed);
     }
 
     fn target(&self) -> AwsTarget {
@@ -124,6 +138,7 @@ impl Performer {
                 }
                 if let Some(version) = prune {
                     gone_is_done(iam.delete_policy_version(arn, version).await)?;
+                    self.took_effect();
                 }
                 iam.create_policy_version(arn, after).await.map(|_| false)
             }
@@ -132,6 +147,7 @@ impl Performer {
             Action::DeletePolicy { arn, versions } => {
                 for version in versions {
                     gone_is_done(iam.delete_policy_version(arn, version).await)?;
+                    self.took_effect();
                 }
                 self.settled(|| async { gone_is_done(iam.delete_policy(arn).await) }).await
             }
@@ -200,6 +216,7 @@ impl Performer {
             return Err(stale("its trust policy has changed"));
         }
         self.accepted(|| async { iam.update_trust(role, after).await }).await?;
+        self.took_effect();
         let deadline = self.clock.elapsed() + self.propagation;
         let mut pause = Duration::from_millis(500);
         loop {
