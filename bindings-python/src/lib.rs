@@ -2,6 +2,8 @@
 //!
 //! Private (`podrole._podrole`): users see the typed package in `python/podrole`.
 
+use pyo3::pymodule;
+
 mod error;
 
 /// The native module.

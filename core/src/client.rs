@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tracing::Instrument as _;
 
 use crate::error::{Error, Result};
 use crate::event::EventSink;
@@ -112,7 +113,8 @@ impl Client {
     /// # Errors
     /// `invalid_input` for a grant that breaks a rule; what [`plan_apply`](crate::plan::plan_apply) refuses; what the reads met.
     pub async fn plan(&self, grant: &Grant) -> Result<Plan> {
-        let (grants, observed) = self.look(grant, Purpose::default()).await?;
+        let span = tracing::info_span!("plan", cluster = %grant.cluster.name, service_account = %grant.subject());
+        let (grants, observed) = self.look(grant, Purpose::default()).instrument(span).await?;
         plan_apply(&grants, &observed, &self.options(false))
     }
 
@@ -135,7 +137,8 @@ impl Client {
     /// `invalid_input`, what the reads met, and a cluster that is not usable. A failed check is *not* an error: see
     /// [`Report::into_result`].
     pub async fn verify(&self, grant: &Grant) -> Result<Report> {
-        let (grants, observed) = self.look(grant, Purpose::default()).await?;
+        let span = tracing::info_span!("verify", cluster = %grant.cluster.name, service_account = %grant.subject());
+        let (grants, observed) = self.look(grant, Purpose::default()).instrument(span).await?;
         verify(&grants, &observed, &self.inner.owner)
     }
 

@@ -5,7 +5,10 @@
 pub mod artifacts;
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod catalogue;
 mod client;
+#[cfg(feature = "contract")]
+pub mod contract;
 mod error;
 mod event;
 pub mod grant;

@@ -6,6 +6,7 @@
 //! | `podrole.dev/attached/<grant>/<hash>` = policy ARN | a role we made | this grant attached it |
 //! | `podrole.dev/inline/<grant>/<hash>` = policy name | a role we made | this grant wrote it |
 //! | `podrole.dev/data-sync/<grant>/<hash>` = role name | a role we made | this grant has a statement in that role's trust |
+//! | `podrole.dev/subject/<grant>/<hash>` = `namespace/name` | a role we made | this grant let that further service account in |
 //! | `podrole.dev/grant/<grant>` = role name | a policy we made | this grant uses it |
 //! | `podrole.dev/workloads` = `deployment/name,…` | service account | these workloads were pointed at it |
 //! | `podrole.dev/former-service-account` = name or empty | workload | what it ran as before |
@@ -31,6 +32,8 @@ pub(crate) enum RoleRecord {
     Attached(Arn),
     Inline(PolicyName),
     DataSync(RoleName),
+    /// A further service account, `namespace/name`; the grant's own needs no record.
+    Subject(String),
 }
 
 impl RoleRecord {
@@ -40,6 +43,7 @@ impl RoleRecord {
             Self::Attached(arn) => ("attached", arn.as_str()),
             Self::Inline(name) => ("inline", name.as_str()),
             Self::DataSync(role) => ("data-sync", role.as_str()),
+            Self::Subject(subject) => ("subject", subject.as_str()),
         };
         (format!("{OWN_PREFIX}{kind}/{grant}/{}", short_hash(value)), escape(value))
     }
@@ -53,19 +57,20 @@ impl RoleRecord {
             "attached" => Self::Attached(Arn::new(value).ok()?),
             "inline" => Self::Inline(PolicyName::new(value).ok()?),
             "data-sync" => Self::DataSync(RoleName::new(value).ok()?),
+            "subject" => Self::Subject(value),
             _ => return None,
         };
         Some((grant.to_owned(), record))
     }
 }
 
-/// Tag values may not hold a comma, names may: `=` escapes, as in quoted-printable.
+/// Tag values may not hold a comma or a star, names and patterns may: `=` escapes, as in quoted-printable.
 fn escape(value: &str) -> String {
-    value.replace('=', "=3D").replace(',', "=2C")
+    value.replace('=', "=3D").replace(',', "=2C").replace('*', "=2A")
 }
 
 fn unescape(value: &str) -> String {
-    value.replace("=2C", ",").replace("=3D", "=")
+    value.replace("=2A", "*").replace("=2C", ",").replace("=3D", "=")
 }
 
 /// What a grant is recorded to have put on a role.
@@ -127,4 +132,31 @@ pub(crate) fn recorded_workloads(annotations: &BTreeMap<String, String>, namespa
             Some(WorkloadRef { kind, namespace: namespace.clone(), name: WorkloadName::new(name).ok()? })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_record_reads_back_from_its_tag() {
+        let records = [
+            RoleRecord::Attached(Arn::new("arn:aws:iam::204393242335:policy/a=2Cb,c").expect("legal")),
+            RoleRecord::Inline(PolicyName::new("a,b=c@d").expect("legal")),
+            RoleRecord::DataSync(RoleName::new("sync+role").expect("legal")),
+            RoleRecord::Subject("team-*/app".to_owned()),
+        ];
+        let tags: BTreeMap<String, String> = records.iter().map(|record| record.tag("0a1b2c3d")).collect();
+        let legal = |c: char| c.is_alphanumeric() || "_.:/=+-@".contains(c);
+        for (key, value) in &tags {
+            assert!(key.len() <= 128 && key.chars().all(legal), "{key}");
+            assert!(value.chars().all(legal), "{value}");
+        }
+        let mut back = role_records(&tags, "0a1b2c3d");
+        back.sort();
+        let mut wanted = records.to_vec();
+        wanted.sort();
+        assert_eq!(back, wanted);
+        assert!(role_records(&tags, "ffffffff").is_empty(), "another grant's records are not ours");
+    }
 }

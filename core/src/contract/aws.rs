@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::expect::{Must as _, absent, ensure, refused_as, same};
+use super::expect::{Must as _, There as _, absent, ensure, refused_as, same};
 use super::{Check, Context, Found, checks};
 use crate::error::ErrorKind;
 use crate::model::{AccountId, Cluster, ClusterName, PodIdentityAssociation, ServiceAccountName};
@@ -46,7 +46,7 @@ async fn a_cluster_that_does_not_exist_is_none(context: &EksContext) -> Found {
 
 async fn a_cluster_is_described_with_its_arn_issuer_endpoint_and_ca(context: &EksContext) -> Found {
     let wanted = &context.cluster;
-    let found = context.read.cluster(&wanted.name).await.must("describe the cluster")?;
+    let found = context.read.cluster(&wanted.name).await.there("describe the cluster")?;
     same("the cluster", &found, wanted)?;
     same("its status", &found.status.as_str(), &"ACTIVE")?;
     ensure(found.account().is_some() && found.region().is_some(), "its ARN has no account and region")

@@ -6,7 +6,7 @@ use super::Found;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Document;
 
-/// Something that a check needs and that must work.
+/// A call that must work.
 pub(super) trait Must<T> {
     /// The value, or what went wrong and while doing what.
     fn must(self, what: &str) -> std::result::Result<T, String>;
@@ -18,15 +18,21 @@ impl<T> Must<T> for Result<T> {
     }
 }
 
-impl<T> Must<T> for Option<T> {
-    fn must(self, what: &str) -> std::result::Result<T, String> {
-        self.ok_or_else(|| format!("{what}: absent"))
+/// A thing that must be there.
+pub(super) trait There<T> {
+    /// The thing, or that it is absent, or what went wrong.
+    fn there(self, what: &str) -> std::result::Result<T, String>;
+}
+
+impl<T> There<T> for Result<Option<T>> {
+    fn there(self, what: &str) -> std::result::Result<T, String> {
+        self.must(what)?.ok_or_else(|| format!("{what}: absent"))
     }
 }
 
-impl<T> Must<T> for Result<Option<T>> {
-    fn must(self, what: &str) -> std::result::Result<T, String> {
-        self.map_err(|error| format!("{what}: {error}"))?.ok_or_else(|| format!("{what}: absent"))
+impl<T> There<T> for Option<T> {
+    fn there(self, what: &str) -> std::result::Result<T, String> {
+        self.ok_or_else(|| format!("{what}: absent"))
     }
 }
 
@@ -50,7 +56,12 @@ pub(super) fn absent<T: Debug>(what: &str, answer: Result<Option<T>>) -> Found {
 }
 
 /// That a call was refused as this kind, with this code of the service.
-pub(super) fn refused<T>(what: &str, answer: Result<T>, kind: ErrorKind, code: &str) -> std::result::Result<Error, String> {
+pub(super) fn refused<T>(
+    what: &str,
+    answer: Result<T>,
+    kind: ErrorKind,
+    code: &str,
+) -> std::result::Result<Error, String> {
     let Err(error) = answer else { return Err(format!("{what} succeeds instead of being refused as {kind} ({code})")) };
     if error.kind() == kind && error.get_code() == Some(code) {
         return Ok(error);
@@ -69,7 +80,11 @@ pub(super) fn refused_as<T>(what: &str, answer: Result<T>, kind: ErrorKind) -> s
 
 /// That two documents mean the same.
 pub(super) fn means(what: &str, found: &Document, wanted: &Document) -> Found {
-    if found.same_meaning(wanted) { Ok(()) } else { Err(format!("{what} is {} instead of {}", found.to_json(), wanted.to_json())) }
+    if found.same_meaning(wanted) {
+        Ok(())
+    } else {
+        Err(format!("{what} is {} instead of {}", found.to_json(), wanted.to_json()))
+    }
 }
 
 /// A document written in a check.

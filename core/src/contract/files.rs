@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::expect::{Must as _, absent, ensure, refused_as, same};
+use super::expect::{Must as _, There as _, absent, ensure, refused_as, same};
 use super::{Check, Context, Found, checks};
 use crate::error::ErrorKind;
 use crate::ports::{FilesRead, FilesWrite};
@@ -62,22 +62,22 @@ async fn a_file_that_does_not_exist_is_none(context: &FilesContext) -> Found {
 async fn a_text_is_read_byte_for_byte(context: &FilesContext) -> Found {
     context.fixture.put("a/b/c.yaml", TEXT).await?;
     context.fixture.put("empty", "").await?;
-    same("the text", &context.read.read("a/b/c.yaml").await.must("read")?.as_str(), &TEXT)?;
-    same("the empty text", &context.read.read("empty").await.must("read")?.as_str(), &"")
+    same("the text", &context.read.read("a/b/c.yaml").await.there("read")?.as_str(), &TEXT)?;
+    same("the empty text", &context.read.read("empty").await.there("read")?.as_str(), &"")
 }
 
 async fn a_write_replaces_the_text_and_leaves_no_other_file(context: &FilesContext) -> Found {
     context.fixture.put("a/b.yaml", TEXT).await?;
     let after = format!("{TEXT}\n# more\n");
     context.write.write("a/b.yaml", TEXT, &after).await.must("write")?;
-    same("the text", &context.read.read("a/b.yaml").await.must("read")?, &after)?;
+    same("the text", &context.read.read("a/b.yaml").await.there("read")?, &after)?;
     same("the files", &context.fixture.paths().await?, &vec!["a/b.yaml".to_owned()])
 }
 
 async fn a_write_over_another_text_is_plan_stale_and_keeps_it(context: &FilesContext) -> Found {
     context.fixture.put("a.yaml", TEXT).await?;
     refused_as("the write", context.write.write("a.yaml", "an older text", "new").await, ErrorKind::PlanStale)?;
-    same("the text", &context.read.read("a.yaml").await.must("read")?.as_str(), &TEXT)?;
+    same("the text", &context.read.read("a.yaml").await.there("read")?.as_str(), &TEXT)?;
     same("the files", &context.fixture.paths().await?, &vec!["a.yaml".to_owned()])
 }
 
@@ -91,10 +91,10 @@ async fn dots_inside_the_root_lead_to_the_same_file(context: &FilesContext) -> F
     context.fixture.put("a/b.yaml", TEXT).await?;
     context.fixture.put("c/d.yaml", "other").await?;
     for path in ["./a/b.yaml", "a/./b.yaml", "c/../a/b.yaml"] {
-        same(path, &context.read.read(path).await.must(path)?.as_str(), &TEXT)?;
+        same(path, &context.read.read(path).await.there(path)?.as_str(), &TEXT)?;
     }
     context.write.write("c/../a/b.yaml", TEXT, "new").await.must("write")?;
-    same("the text", &context.read.read("a/b.yaml").await.must("read")?.as_str(), &"new")
+    same("the text", &context.read.read("a/b.yaml").await.there("read")?.as_str(), &"new")
 }
 
 /// Paths that lead outside the root, whatever the system.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::expect::{Must as _, absent, document, ensure, means, refused, refused_as, same};
+use super::expect::{Must as _, There as _, absent, document, ensure, means, refused, refused_as, same};
 use super::{Check, Context, Found, checks, iam_policies, iam_providers};
 use crate::error::{Error, ErrorKind};
 use crate::model::{AccountId, Arn, IamPath, Issuer, NewPolicy, NewRole, PolicyName, RoleName};
@@ -70,7 +70,7 @@ impl IamContext {
             description: None,
             max_session_duration: 3600,
             permissions_boundary: None,
-            trust: self.trust()?,
+            trust: service_trust()?,
             tags: BTreeMap::new(),
         })
     }
@@ -104,7 +104,8 @@ impl IamContext {
 
     /// A policy that AWS manages.
     pub(super) fn aws_managed(&self) -> Name<Arn> {
-        Arn::new(format!("arn:{}:iam::aws:policy/AmazonS3ReadOnlyAccess", self.partition)).map_err(|error| error.to_string())
+        Arn::new(format!("arn:{}:iam::aws:policy/AmazonS3ReadOnlyAccess", self.partition))
+            .map_err(|error| error.to_string())
     }
 
     /// An issuer of this check, and the ARN that its provider has. It is removed afterwards.
@@ -114,13 +115,6 @@ impl IamContext {
         let arn = Arn::oidc_provider(&self.partition, &self.account, &url);
         self.made().providers.push(arn.clone());
         Ok((url, arn))
-    }
-
-    /// A trust policy that lets an AWS service in.
-    pub(super) fn trust(&self) -> Name<Document> {
-        document(json!({"Version": "2012-10-17", "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
-        ]}))
     }
 
     async fn remove_role(&self, name: &RoleName) -> crate::error::Result<()> {
@@ -169,6 +163,13 @@ impl Context for IamContext {
         }
         left
     }
+}
+
+/// A trust policy that lets an AWS service in.
+pub(super) fn service_trust() -> Name<Document> {
+    document(json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    ]}))
 }
 
 /// A policy that allows one action on everything.
@@ -246,7 +247,7 @@ async fn a_role_reads_back_as_it_was_created(context: &IamContext) -> Found {
         ..context.role("full")?
     };
     let id = context.write.create_role(&role).await.must("create")?;
-    let found = context.read.role(&role.name).await.must("read")?;
+    let found = context.read.role(&role.name).await.there("read")?;
     ensure(!id.is_empty(), "the unique id is empty")?;
     same("its name", &found.name, &role.name)?;
     same("its unique id", &found.unique_id, &id)?;
@@ -261,20 +262,20 @@ async fn a_role_reads_back_as_it_was_created(context: &IamContext) -> Found {
 
 async fn a_role_without_extras_reads_back_plain(context: &IamContext) -> Found {
     let name = context.created_role("plain").await?;
-    let found = context.read.role(&name).await.must("read")?;
+    let found = context.read.role(&name).await.there("read")?;
     same("its ARN", &found.arn, &context.role_arn(&name, "/"))?;
     same("its description", &found.description, &None)?;
     same("its boundary", &found.permissions_boundary, &None)?;
     same("its tags", &found.tags, &BTreeMap::new())?;
-    same("its attached policies", &context.read.attached_policies(&name).await.must("list")?, &Vec::new())?;
-    same("its inline policies", &context.read.inline_policies(&name).await.must("list")?, &Vec::new())
+    same("its attached policies", &context.read.attached_policies(&name).await.there("list")?, &Vec::new())?;
+    same("its inline policies", &context.read.inline_policies(&name).await.there("list")?, &Vec::new())
 }
 
 async fn a_description_keeps_markup_and_latin_letters(context: &IamContext) -> Found {
     let description = "R&D: <connections> \"été\" 100% + more\nsecond line";
     let role = NewRole { description: Some(description.to_owned()), ..context.role("markup")? };
     context.write.create_role(&role).await.must("create")?;
-    let found = context.read.role(&role.name).await.must("read")?;
+    let found = context.read.role(&role.name).await.there("read")?;
     same("its description", &found.description.as_deref(), &Some(description))
 }
 
@@ -285,7 +286,7 @@ async fn creating_a_role_twice_is_already_exists(context: &IamContext) -> Found 
     let answer = context.write.create_role(&again).await;
     let error = refused("creating it again", answer, ErrorKind::AlreadyExists, "EntityAlreadyExists")?;
     tells(&error, "iam:CreateRole")?;
-    let found = context.read.role(&role.name).await.must("read")?;
+    let found = context.read.role(&role.name).await.there("read")?;
     same("its unique id", &found.unique_id, &id)?;
     same("its description", &found.description, &None)
 }
@@ -300,7 +301,7 @@ async fn creating_a_role_in_another_case_is_already_exists(context: &IamContext)
 async fn a_role_is_found_in_any_case(context: &IamContext) -> Found {
     let name = context.created_role("case").await?;
     let other = RoleName::new(name.as_str().to_uppercase()).map_err(|error| error.to_string())?;
-    let found = context.read.role(&other).await.must("read in upper case")?;
+    let found = context.read.role(&other).await.there("read in upper case")?;
     same("its name", &found.name, &name)
 }
 
@@ -324,13 +325,13 @@ async fn a_trust_policy_with_a_resource_is_malformed(context: &IamContext) -> Fo
 async fn a_trust_policy_beyond_the_quota_is_limit_exceeded(context: &IamContext) -> Found {
     let name = context.created_role("large").await?;
     let quota = context.read.quotas().await.must("quotas")?.trust_policy_size as usize;
-    let ids: Vec<String> = (0..quota / 24 + 1).map(|number| format!("external-id-{number:012}")).collect();
+    let ids: Vec<String> = (0..=quota / 24).map(|number| format!("external-id-{number:012}")).collect();
     let trust = document(json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
         "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole",
         "Condition": {"StringEquals": {"sts:ExternalId": ids}}}]}))?;
     let answer = context.write.update_trust(&name, &trust).await;
     refused("updating it", answer, ErrorKind::LimitExceeded, "LimitExceeded")?;
-    means("its trust", &context.read.role(&name).await.must("read")?.trust, &context.trust()?)
+    means("its trust", &context.read.role(&name).await.there("read")?.trust, &service_trust()?)
 }
 
 fn trusting(principal: &Arn) -> Name<Document> {
@@ -344,7 +345,7 @@ async fn a_trust_policy_that_names_no_such_role_is_malformed(context: &IamContex
     let nobody = context.role_arn(&context.role_name("nobody")?, "/");
     let answer = context.write.update_trust(&name, &trusting(&nobody)?).await;
     refused("updating it", answer, ErrorKind::InvalidInput, "MalformedPolicyDocument")?;
-    means("its trust", &context.read.role(&name).await.must("read")?.trust, &context.trust()?)
+    means("its trust", &context.read.role(&name).await.there("read")?.trust, &service_trust()?)
 }
 
 async fn a_trust_policy_reads_back_with_its_principals(context: &IamContext) -> Found {
@@ -352,7 +353,7 @@ async fn a_trust_policy_reads_back_with_its_principals(context: &IamContext) -> 
     let friend = context.role_arn(&context.created_role("friend").await?, "/");
     let trust = trusting(&friend)?;
     context.write.update_trust(&name, &trust).await.must("update")?;
-    means("its trust", &context.read.role(&name).await.must("read")?.trust, &trust)
+    means("its trust", &context.read.role(&name).await.there("read")?.trust, &trust)
 }
 
 async fn a_deleted_principal_reads_back_as_its_unique_id(context: &IamContext) -> Found {
@@ -361,7 +362,7 @@ async fn a_deleted_principal_reads_back_as_its_unique_id(context: &IamContext) -
     let id = context.write.create_role(&friend).await.must("create")?;
     context.write.update_trust(&name, &trusting(&context.role_arn(&friend.name, "/"))?).await.must("update")?;
     context.write.delete_role(&friend.name).await.must("delete")?;
-    let found = context.read.role(&name).await.must("read")?.trust.to_json();
+    let found = context.read.role(&name).await.there("read")?.trust.to_json();
     ensure(found.contains(&id), format!("its trust is {found} and does not name {id}"))
 }
 
@@ -373,17 +374,17 @@ async fn updating_the_trust_replaces_all_of_it(context: &IamContext) -> Found {
         {"Sid": "Two", "Effect": "Deny", "Principal": {"Service": ["ecs.amazonaws.com", "ec2.amazonaws.com"]}, "Action": "sts:AssumeRole"},
     ]}))?;
     context.write.update_trust(&name, &trust).await.must("update")?;
-    means("its trust", &context.read.role(&name).await.must("read")?.trust, &trust)?;
+    means("its trust", &context.read.role(&name).await.there("read")?.trust, &trust)?;
     let bad = document(json!({"Version": "2012-10-17", "Statement": []}))?;
     let answer = context.write.update_trust(&name, &bad).await;
     refused("a trust policy without statements", answer, ErrorKind::InvalidInput, "MalformedPolicyDocument")?;
-    means("its trust", &context.read.role(&name).await.must("read")?.trust, &trust)
+    means("its trust", &context.read.role(&name).await.there("read")?.trust, &trust)
 }
 
 async fn updating_the_settings_replaces_both(context: &IamContext) -> Found {
     let name = context.created_role("settings").await?;
     context.write.update_role(&name, Some("new"), 43200).await.must("update")?;
-    let found = context.read.role(&name).await.must("read")?;
+    let found = context.read.role(&name).await.there("read")?;
     same("its description", &found.description.as_deref(), &Some("new"))?;
     same("its session duration", &found.max_session_duration, &43200)
 }
@@ -392,7 +393,7 @@ async fn updating_the_settings_without_description_removes_it(context: &IamConte
     let role = NewRole { description: Some("old".to_owned()), max_session_duration: 7200, ..context.role("settings")? };
     context.write.create_role(&role).await.must("create")?;
     context.write.update_role(&role.name, None, 3600).await.must("update")?;
-    let found = context.read.role(&role.name).await.must("read")?;
+    let found = context.read.role(&role.name).await.there("read")?;
     same("its description", &found.description, &None)?;
     same("its session duration", &found.max_session_duration, &3600)
 }
@@ -406,7 +407,7 @@ async fn a_session_outside_the_rule_is_invalid_input(context: &IamContext) -> Fo
 async fn a_boundary_is_put_and_deleted(context: &IamContext) -> Found {
     let name = context.created_role("boundary").await?;
     let boundary = context.created_policy("boundary").await?;
-    let read = async || context.read.role(&name).await.must("read").map(|role| role.permissions_boundary);
+    let read = async || context.read.role(&name).await.there("read").map(|role| role.permissions_boundary);
     context.write.put_boundary(&name, &boundary).await.must("put")?;
     same("its boundary", &read().await?, &Some(boundary))?;
     let other = context.aws_managed()?;
@@ -430,8 +431,12 @@ async fn deleting_a_boundary_that_is_not_there_is_not_found(context: &IamContext
 async fn tagging_adds_and_replaces(context: &IamContext) -> Found {
     let role = NewRole { tags: tags([("a", "1"), ("b", "2")]), ..context.role("tags")? };
     context.write.create_role(&role).await.must("create")?;
-    context.write.tag_role(&role.name, &tags([("b", "3"), ("podrole.dev/inline/x/y", "été =2C +")])).await.must("tag")?;
-    let found = context.read.role(&role.name).await.must("read")?.tags;
+    context
+        .write
+        .tag_role(&role.name, &tags([("b", "3"), ("podrole.dev/inline/x/y", "été =2C +")]))
+        .await
+        .must("tag")?;
+    let found = context.read.role(&role.name).await.there("read")?.tags;
     same("its tags", &found, &tags([("a", "1"), ("b", "3"), ("podrole.dev/inline/x/y", "été =2C +")]))
 }
 
@@ -440,7 +445,7 @@ async fn tagging_again_succeeds(context: &IamContext) -> Found {
     for _ in 0..2 {
         context.write.tag_role(&name, &tags([("a", "1")])).await.must("tag")?;
     }
-    same("its tags", &context.read.role(&name).await.must("read")?.tags, &tags([("a", "1")]))
+    same("its tags", &context.read.role(&name).await.there("read")?.tags, &tags([("a", "1")]))
 }
 
 async fn a_fifty_first_tag_is_limit_exceeded(context: &IamContext) -> Found {
@@ -449,7 +454,7 @@ async fn a_fifty_first_tag_is_limit_exceeded(context: &IamContext) -> Found {
     context.write.create_role(&role).await.must("create with 50 tags")?;
     let answer = context.write.tag_role(&role.name, &tags([("one-more", "1")])).await;
     refused("one more", answer, ErrorKind::LimitExceeded, "LimitExceeded")?;
-    same("its tags", &context.read.role(&role.name).await.must("read")?.tags, &role.tags)
+    same("its tags", &context.read.role(&role.name).await.there("read")?.tags, &role.tags)
 }
 
 async fn untagging_removes_and_untagging_again_succeeds(context: &IamContext) -> Found {
@@ -458,7 +463,7 @@ async fn untagging_removes_and_untagging_again_succeeds(context: &IamContext) ->
     for _ in 0..2 {
         context.write.untag_role(&role.name, &["b".to_owned()]).await.must("untag")?;
     }
-    same("its tags", &context.read.role(&role.name).await.must("read")?.tags, &tags([("a", "1")]))
+    same("its tags", &context.read.role(&role.name).await.there("read")?.tags, &tags([("a", "1")]))
 }
 
 async fn writes_on_a_role_that_does_not_exist_are_not_found(context: &IamContext) -> Found {
@@ -467,7 +472,7 @@ async fn writes_on_a_role_that_does_not_exist_are_not_found(context: &IamContext
     let inline = PolicyName::new("any").map_err(|error| error.to_string())?;
     let write = &context.write;
     let answers = [
-        ("update the trust", write.update_trust(&name, &context.trust()?).await),
+        ("update the trust", write.update_trust(&name, &service_trust()?).await),
         ("update the settings", write.update_role(&name, None, 3600).await),
         ("put a boundary", write.put_boundary(&name, &policy).await),
         ("delete a boundary", write.delete_boundary(&name).await),
@@ -493,7 +498,7 @@ async fn deleting_a_role_with_an_attached_policy_is_a_conflict(context: &IamCont
     let name = context.created_role("attached").await?;
     context.write.attach_policy(&name, &context.aws_managed()?).await.must("attach")?;
     refused("deleting it", context.write.delete_role(&name).await, ErrorKind::Conflict, "DeleteConflict")?;
-    context.read.role(&name).await.must("read").map(drop)
+    context.read.role(&name).await.there("read").map(drop)
 }
 
 async fn deleting_a_role_with_an_inline_policy_is_a_conflict(context: &IamContext) -> Found {
@@ -501,7 +506,7 @@ async fn deleting_a_role_with_an_inline_policy_is_a_conflict(context: &IamContex
     let policy = PolicyName::new("own").map_err(|error| error.to_string())?;
     context.write.put_inline_policy(&name, &policy, &permissions("s3:GetObject")?).await.must("put")?;
     refused("deleting it", context.write.delete_role(&name).await, ErrorKind::Conflict, "DeleteConflict")?;
-    context.read.role(&name).await.must("read").map(drop)
+    context.read.role(&name).await.there("read").map(drop)
 }
 
 async fn a_deleted_role_is_none(context: &IamContext) -> Found {
@@ -520,7 +525,7 @@ async fn every_role_is_listed_with_its_trust(context: &IamContext) -> Found {
     for name in names {
         let found = listed.iter().filter(|(other, _)| *other == name).collect::<Vec<_>>();
         let [(_, trust)] = found[..] else { return Err(format!("role {name} is listed {} times", found.len())) };
-        means("its trust", trust, &context.trust()?)?;
+        means("its trust", trust, &service_trust()?)?;
     }
     Ok(())
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::expect::{Must as _, absent, document, ensure, means, refused, same};
-use super::iam::{IamContext, permissions, tags, tells};
+use super::expect::{Must as _, There as _, absent, document, ensure, means, refused, same};
+use super::iam::{IamContext, permissions, service_trust, tags, tells};
 use super::{Check, Found};
 use crate::error::ErrorKind;
 use crate::model::{Arn, NewPolicy, PolicyName};
@@ -48,8 +48,10 @@ fn name(text: &str) -> Result<PolicyName, String> {
 
 /// A document of at least so many characters, whitespace not counted.
 fn document_of(size: usize) -> Result<Document, String> {
-    let resources: Vec<String> = (0..size / 30 + 1).map(|number| format!("arn:aws:s3:::bucket-{number:010}")).collect();
-    document(json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": resources}]}))
+    let resources: Vec<String> = (0..=size / 30).map(|number| format!("arn:aws:s3:::bucket-{number:010}")).collect();
+    document(
+        json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": resources}]}),
+    )
 }
 
 async fn a_policy_that_does_not_exist_is_none(context: &IamContext) -> Found {
@@ -67,13 +69,13 @@ async fn a_policy_reads_back_as_it_was_created(context: &IamContext) -> Found {
         "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "arn:aws:s3:::a/b+c%20d/${aws:username}/*",
         "Condition": {"StringEquals": {"aws:PrincipalTag/team": "R&D"}}}]}))?;
     context.write.create_policy(&new).await.must("create")?;
-    let found = context.read.policy(&new.arn).await.must("read")?;
+    let found = context.read.policy(&new.arn).await.there("read")?;
     same("its ARN", &found.arn, &new.arn)?;
     same("its version", &found.default_version.as_str(), &"v1")?;
     same("its attachment count", &found.attachment_count, &0)?;
     ensure(found.attachable, "it is not attachable")?;
     same("its tags", &found.tags, &new.tags)?;
-    means("its document", &context.read.policy_document(&new.arn, "v1").await.must("read")?, &new.document)?;
+    means("its document", &context.read.policy_document(&new.arn, "v1").await.there("read")?, &new.document)?;
     absent("another version", context.read.policy_document(&new.arn, "v2").await)
 }
 
@@ -84,11 +86,11 @@ async fn creating_a_policy_twice_is_already_exists(context: &IamContext) -> Foun
     let answer = context.write.create_policy(&again).await;
     let error = refused("creating it again", answer, ErrorKind::AlreadyExists, "EntityAlreadyExists")?;
     tells(&error, "iam:CreatePolicy")?;
-    means("its document", &context.read.policy_document(&policy.arn, "v1").await.must("read")?, &policy.document)
+    means("its document", &context.read.policy_document(&policy.arn, "v1").await.there("read")?, &policy.document)
 }
 
 async fn a_policy_document_with_a_principal_is_malformed(context: &IamContext) -> Found {
-    let policy = NewPolicy { document: context.trust()?, ..context.policy("principal")? };
+    let policy = NewPolicy { document: service_trust()?, ..context.policy("principal")? };
     let answer = context.write.create_policy(&policy).await;
     refused("creating it", answer, ErrorKind::InvalidInput, "MalformedPolicyDocument")?;
     absent("the policy", context.read.policy(&policy.arn).await)
@@ -107,13 +109,17 @@ async fn a_new_version_is_in_force_and_the_old_one_stays(context: &IamContext) -
     let second = permissions("s3:PutObject")?;
     let id = context.write.create_policy_version(&arn, &second).await.must("create a version")?;
     same("its id", &id.as_str(), &"v2")?;
-    same("the version in force", &context.read.policy(&arn).await.must("read")?.default_version, &id)?;
-    let mut versions = context.read.policy_versions(&arn).await.must("list")?;
+    same("the version in force", &context.read.policy(&arn).await.there("read")?.default_version, &id)?;
+    let mut versions = context.read.policy_versions(&arn).await.there("list")?;
     versions.sort_by_key(crate::model::PolicyVersion::number);
     let found: Vec<(&str, bool)> = versions.iter().map(|version| (version.id.as_str(), version.default)).collect();
     same("its versions", &found, &vec![("v1", false), ("v2", true)])?;
-    means("its new document", &context.read.policy_document(&arn, "v2").await.must("read")?, &second)?;
-    means("its old document", &context.read.policy_document(&arn, "v1").await.must("read")?, &permissions("s3:GetObject")?)
+    means("its new document", &context.read.policy_document(&arn, "v2").await.there("read")?, &second)?;
+    means(
+        "its old document",
+        &context.read.policy_document(&arn, "v1").await.there("read")?,
+        &permissions("s3:GetObject")?,
+    )
 }
 
 async fn filled_up(context: &IamContext, name: &str) -> Result<Arn, String> {
@@ -127,10 +133,10 @@ async fn filled_up(context: &IamContext, name: &str) -> Result<Arn, String> {
 
 async fn a_version_beyond_the_quota_is_limit_exceeded(context: &IamContext) -> Found {
     let arn = filled_up(context, "versions").await?;
-    let before = context.read.policy(&arn).await.must("read")?.default_version;
+    let before = context.read.policy(&arn).await.there("read")?.default_version;
     let answer = context.write.create_policy_version(&arn, &permissions("s3:ListBucket")?).await;
     refused("one more version", answer, ErrorKind::LimitExceeded, "LimitExceeded")?;
-    same("the version in force", &context.read.policy(&arn).await.must("read")?.default_version, &before)
+    same("the version in force", &context.read.policy(&arn).await.there("read")?.default_version, &before)
 }
 
 async fn version_numbers_are_not_used_again(context: &IamContext) -> Found {
@@ -157,7 +163,7 @@ async fn deleting_a_policy_with_versions_is_a_conflict(context: &IamContext) -> 
     let arn = context.created_policy("versions").await?;
     context.write.create_policy_version(&arn, &permissions("s3:PutObject")?).await.must("create a version")?;
     refused("deleting it", context.write.delete_policy(&arn).await, ErrorKind::Conflict, "DeleteConflict")?;
-    context.read.policy(&arn).await.must("read").map(drop)
+    context.read.policy(&arn).await.there("read").map(drop)
 }
 
 async fn deleting_an_attached_policy_is_a_conflict(context: &IamContext) -> Found {
@@ -165,7 +171,7 @@ async fn deleting_an_attached_policy_is_a_conflict(context: &IamContext) -> Foun
     let arn = context.created_policy("attached").await?;
     context.write.attach_policy(&role, &arn).await.must("attach")?;
     refused("deleting it", context.write.delete_policy(&arn).await, ErrorKind::Conflict, "DeleteConflict")?;
-    context.read.policy(&arn).await.must("read").map(drop)
+    context.read.policy(&arn).await.there("read").map(drop)
 }
 
 async fn writes_on_a_policy_that_does_not_exist_are_not_found(context: &IamContext) -> Found {
@@ -198,16 +204,16 @@ async fn policy_tags_are_added_replaced_and_removed(context: &IamContext) -> Fou
         context.write.tag_policy(arn, &tags([("b", "3"), ("c", "4")])).await.must("tag")?;
         context.write.untag_policy(arn, &["a".to_owned()]).await.must("untag")?;
     }
-    same("its tags", &context.read.policy(arn).await.must("read")?.tags, &tags([("b", "3"), ("c", "4")]))
+    same("its tags", &context.read.policy(arn).await.there("read")?.tags, &tags([("b", "3"), ("c", "4")]))
 }
 
 async fn an_aws_managed_policy_is_read_with_its_document(context: &IamContext) -> Found {
     let arn = context.aws_managed()?;
-    let found = context.read.policy(&arn).await.must("read")?;
+    let found = context.read.policy(&arn).await.there("read")?;
     same("its ARN", &found.arn, &arn)?;
     ensure(found.attachable, "it is not attachable")?;
     same("its tags", &found.tags, &BTreeMap::new())?;
-    let text = context.read.policy_document(&arn, &found.default_version).await.must("read its document")?.to_json();
+    let text = context.read.policy_document(&arn, &found.default_version).await.there("read its document")?.to_json();
     ensure(text.contains("s3:Get*"), format!("its document is {text}"))?;
     let none = Arn::new(format!("arn:{}:iam::aws:policy/{}-NoSuchPolicy", context.partition, context.prefix));
     absent("another", context.read.policy(&none.map_err(|error| error.to_string())?).await)
@@ -220,15 +226,15 @@ async fn attaching_adds_to_the_list_and_to_the_count(context: &IamContext) -> Fo
     for arn in [&own, &theirs] {
         context.write.attach_policy(&role, arn).await.must("attach")?;
     }
-    let mut found = context.read.attached_policies(&role).await.must("list")?;
+    let mut found = context.read.attached_policies(&role).await.there("list")?;
     found.sort();
     let mut wanted = vec![own.clone(), theirs.clone()];
     wanted.sort();
     same("the list", &found, &wanted)?;
-    same("the count", &context.read.policy(&own).await.must("read")?.attachment_count, &1)?;
+    same("the count", &context.read.policy(&own).await.there("read")?.attachment_count, &1)?;
     context.write.detach_policy(&role, &own).await.must("detach")?;
-    same("the list", &context.read.attached_policies(&role).await.must("list")?, &vec![theirs])?;
-    same("the count", &context.read.policy(&own).await.must("read")?.attachment_count, &0)
+    same("the list", &context.read.attached_policies(&role).await.there("list")?, &vec![theirs])?;
+    same("the count", &context.read.policy(&own).await.there("read")?.attachment_count, &0)
 }
 
 async fn attaching_again_succeeds(context: &IamContext) -> Found {
@@ -237,14 +243,14 @@ async fn attaching_again_succeeds(context: &IamContext) -> Found {
     for _ in 0..2 {
         context.write.attach_policy(&role, &arn).await.must("attach")?;
     }
-    same("the list", &context.read.attached_policies(&role).await.must("list")?, &vec![arn])
+    same("the list", &context.read.attached_policies(&role).await.there("list")?, &vec![arn])
 }
 
 async fn attaching_a_policy_that_does_not_exist_is_not_found(context: &IamContext) -> Found {
     let role = context.created_role("attached").await?;
     let answer = context.write.attach_policy(&role, &context.policy("absent")?.arn).await;
     refused("attaching it", answer, ErrorKind::NotFound, "NoSuchEntity")?;
-    same("the list", &context.read.attached_policies(&role).await.must("list")?, &Vec::new())
+    same("the list", &context.read.attached_policies(&role).await.there("list")?, &Vec::new())
 }
 
 async fn an_attachment_beyond_the_quota_is_limit_exceeded(context: &IamContext) -> Found {
@@ -256,7 +262,7 @@ async fn an_attachment_beyond_the_quota_is_limit_exceeded(context: &IamContext) 
     }
     let answer = context.write.attach_policy(&role, &context.aws_managed()?).await;
     refused("one more", answer, ErrorKind::LimitExceeded, "LimitExceeded")?;
-    same("the number of policies", &context.read.attached_policies(&role).await.must("list")?.len(), &(quota as usize))
+    same("the number of policies", &context.read.attached_policies(&role).await.there("list")?.len(), &(quota as usize))
 }
 
 async fn detaching_what_is_not_attached_is_not_found(context: &IamContext) -> Found {
@@ -271,8 +277,8 @@ async fn an_inline_policy_reads_back_decoded(context: &IamContext) -> Found {
     let wanted = document(json!({"Version": "2012-10-17", "Statement": [{"Sid": "One", "Effect": "Allow",
         "Action": "s3:GetObject", "Resource": ["arn:aws:s3:::a/b+c%20d/*", "arn:aws:s3:::e/${aws:username}"]}]}))?;
     context.write.put_inline_policy(&role, &name, &wanted).await.must("put")?;
-    same("the list", &context.read.inline_policies(&role).await.must("list")?, &vec![name.clone()])?;
-    means("its document", &context.read.inline_policy(&role, &name).await.must("read")?, &wanted)
+    same("the list", &context.read.inline_policies(&role).await.there("list")?, &vec![name.clone()])?;
+    means("its document", &context.read.inline_policy(&role, &name).await.there("read")?, &wanted)
 }
 
 async fn putting_an_inline_policy_replaces_it(context: &IamContext) -> Found {
@@ -281,14 +287,14 @@ async fn putting_an_inline_policy_replaces_it(context: &IamContext) -> Found {
     let second = permissions("s3:PutObject")?;
     context.write.put_inline_policy(&role, &name, &permissions("s3:GetObject")?).await.must("put")?;
     context.write.put_inline_policy(&role, &name, &second).await.must("put again")?;
-    means("its document", &context.read.inline_policy(&role, &name).await.must("read")?, &second)?;
-    same("the list", &context.read.inline_policies(&role).await.must("list")?, &vec![name])
+    means("its document", &context.read.inline_policy(&role, &name).await.there("read")?, &second)?;
+    same("the list", &context.read.inline_policies(&role).await.there("list")?, &vec![name])
 }
 
 async fn a_malformed_inline_policy_is_refused(context: &IamContext) -> Found {
     let role = context.created_role("inline").await?;
     let name = name("own")?;
-    let answer = context.write.put_inline_policy(&role, &name, &context.trust()?).await;
+    let answer = context.write.put_inline_policy(&role, &name, &service_trust()?).await;
     refused("putting it", answer, ErrorKind::InvalidInput, "MalformedPolicyDocument")?;
     absent("the policy", context.read.inline_policy(&role, &name).await)
 }
@@ -310,7 +316,7 @@ async fn every_inline_policy_is_listed(context: &IamContext) -> Found {
     for name in &names {
         context.write.put_inline_policy(&role, name, &permissions("s3:Get*")?).await.must("put")?;
     }
-    let mut found = context.read.inline_policies(&role).await.must("list")?;
+    let mut found = context.read.inline_policies(&role).await.there("list")?;
     found.sort();
     same("the list", &found, &names)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::expect::{Must as _, absent, ensure, refused, same};
+use super::expect::{Must as _, There as _, absent, ensure, refused, same};
 use super::iam::{IamContext, tags, tells};
 use super::{Check, Found};
 use crate::error::ErrorKind;
@@ -30,7 +30,7 @@ async fn a_provider_reads_back_with_its_scheme_audience_and_tags(context: &IamCo
     let (url, arn) = context.provider("FULL")?;
     let marks = tags([("podrole.dev/created-by", "podrole")]);
     context.write.create_oidc_provider(&url, &[AUDIENCE.to_owned()], &marks).await.must("create")?;
-    let found = context.read.oidc_provider(&arn).await.must("read")?;
+    let found = context.read.oidc_provider(&arn).await.there("read")?;
     same("its ARN", &found.arn, &arn)?;
     same("its URL", &found.url, &url)?;
     same("its client ids", &found.client_ids, &BTreeSet::from([AUDIENCE.to_owned()]))?;
@@ -43,7 +43,7 @@ async fn creating_a_provider_twice_is_already_exists(context: &IamContext) -> Fo
     let answer = context.write.create_oidc_provider(&url, &["other".to_owned()], &BTreeMap::new()).await;
     let error = refused("creating it again", answer, ErrorKind::AlreadyExists, "EntityAlreadyExists")?;
     tells(&error, "iam:CreateOpenIDConnectProvider")?;
-    let found = context.read.oidc_provider(&arn).await.must("read")?;
+    let found = context.read.oidc_provider(&arn).await.there("read")?;
     same("its client ids", &found.client_ids, &BTreeSet::from([AUDIENCE.to_owned()]))
 }
 
@@ -51,7 +51,7 @@ async fn a_client_id_is_added_to_those_that_are_there(context: &IamContext) -> F
     let (url, arn) = context.provider("CLIENTS")?;
     context.write.create_oidc_provider(&url, &["other".to_owned()], &BTreeMap::new()).await.must("create")?;
     context.write.add_client_id(&arn, AUDIENCE).await.must("add")?;
-    let found = context.read.oidc_provider(&arn).await.must("read")?;
+    let found = context.read.oidc_provider(&arn).await.there("read")?;
     same("its client ids", &found.client_ids, &BTreeSet::from(["other".to_owned(), AUDIENCE.to_owned()]))
 }
 
@@ -59,7 +59,7 @@ async fn adding_a_client_id_again_succeeds(context: &IamContext) -> Found {
     let (url, arn) = context.provider("AGAIN")?;
     context.write.create_oidc_provider(&url, &[AUDIENCE.to_owned()], &BTreeMap::new()).await.must("create")?;
     context.write.add_client_id(&arn, AUDIENCE).await.must("add what is there")?;
-    let found = context.read.oidc_provider(&arn).await.must("read")?;
+    let found = context.read.oidc_provider(&arn).await.there("read")?;
     same("its client ids", &found.client_ids, &BTreeSet::from([AUDIENCE.to_owned()]))
 }
 

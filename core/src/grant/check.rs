@@ -141,8 +141,11 @@ impl Grant {
         let role_arn = self.role.arn.as_ref().map(Arn::new).transpose().map_err(at("role"))?;
         if let Some(arn) = &role_arn {
             check_iam_arn(arn, "role/", "role")?;
-            if arn.name() != role.as_str() {
-                return Err(Error::invalid(format!("role: name {role} does not match ARN {arn}")));
+            if arn.name() != role.as_str() || arn.resource() != format!("role{}{role}", self.role.path) {
+                return Err(Error::invalid(format!(
+                    "role: name {role} and path {} do not match ARN {arn}",
+                    self.role.path
+                )));
             }
         }
         if self.scope == Scope::Kubernetes && role_arn.is_none() {
@@ -186,8 +189,12 @@ impl Grant {
         for (index, workload) in self.workloads.iter().enumerate() {
             let name =
                 WorkloadName::new(&workload.name).map_err(|error| at(&format!("workloads[{index}].name"))(error))?;
+            let workload_ref = WorkloadRef { kind: workload.kind, namespace: namespace.clone(), name };
+            if workloads.iter().any(|known: &CheckedWorkload| known.workload == workload_ref) {
+                return Err(Error::invalid(format!("workloads[{index}]: {workload_ref} is named twice")));
+            }
             workloads.push(CheckedWorkload {
-                workload: WorkloadRef { kind: workload.kind, namespace: namespace.clone(), name },
+                workload: workload_ref,
                 manage: workload.manage,
                 restart: workload.restart,
             });
@@ -314,6 +321,9 @@ fn check_subject(path: &str, text: &str) -> Result<CheckedSubject> {
         return Err(Error::invalid(format!("{path}: {text:?} must be written as `namespace/name`")));
     };
     let wildcard = text.contains('*');
+    if text.len() > 240 {
+        return Err(Error::invalid(format!("{path}: {text:?} is longer than the 240 characters that podrole can record in a tag")));
+    }
     // A pattern is legal when it is once its stars are letters; a namespace of nothing but stars would trust the whole cluster.
     if wildcard && namespace.chars().all(|c| c == '*') {
         return Err(Error::invalid(format!("{path}: {text:?} would trust every namespace of the cluster")));

@@ -1,11 +1,14 @@
 //! The writing half: server-side apply, so that the server itself keeps what others own.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
 use super::connection::{Call, Connection, Place};
+use super::fields::owners;
 use super::read::{service_account_place, workload_place};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Namespace, ServiceAccountName};
 use crate::ports::{FIELD_MANAGER, KubernetesWrite, ServiceAccountApply, WorkloadApply, WorkloadRestore};
 
@@ -13,6 +16,9 @@ use crate::ports::{FIELD_MANAGER, KubernetesWrite, ServiceAccountApply, Workload
 const APPLY: &str = "application/apply-patch+yaml";
 const MERGE: &str = "application/merge-patch+json";
 const JSON: &str = "application/json";
+
+/// How often an object that changes meanwhile is read again.
+const TRIES: u32 = 5;
 
 fn patch<'a>(place: Place<'a>, content_type: &'static str, force: bool, body: Value) -> Call<'a> {
     let mut query = vec![("fieldManager", FIELD_MANAGER.to_owned())];
@@ -37,6 +43,35 @@ fn sparse<const N: usize>(entries: [(&str, Value); N]) -> Value {
 /// Keys that a merge patch removes.
 fn nulls(keys: &[String]) -> Value {
     Value::Object(keys.iter().map(|key| (key.clone(), Value::Null)).collect::<Map<_, _>>())
+}
+
+/// Whether the only owner in the way is podrole itself: a restore is an update, and the server takes the updates of a field manager
+/// and what it applies for two owners.
+fn is_with_ourselves(error: &Error) -> bool {
+    let conflicts = error.get_conflicts();
+    !conflicts.is_empty() && conflicts.iter().all(|conflict| conflict.manager == FIELD_MANAGER)
+}
+
+impl Connection {
+    /// Applies over podrole's own restore. The object's version keeps others from being overwritten in between; controllers change it
+    /// too (with every status), so a few tries may be needed.
+    async fn take_back(&self, place: Place<'_>, mut body: Value, mut conflict: Error) -> Result<()> {
+        let fields: BTreeSet<String> = conflict.get_conflicts().iter().map(|conflict| conflict.field.clone()).collect();
+        for _ in 0..TRIES {
+            let Some(object) = self.get(place, Vec::new()).await? else { break };
+            let metadata = &object["metadata"];
+            let mut others = owners(metadata).into_iter().filter(|owner| owner.manager != FIELD_MANAGER);
+            if metadata["uid"] != body["metadata"]["uid"] || others.any(|owner| !owner.fields.is_disjoint(&fields)) {
+                break;
+            }
+            body["metadata"]["resourceVersion"] = metadata["resourceVersion"].clone();
+            match self.send(&patch(place, APPLY, true, body.clone())).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => conflict = error,
+                answer => return answer.map(drop),
+            }
+        }
+        Err(conflict)
+    }
 }
 
 #[async_trait]
@@ -88,8 +123,11 @@ impl KubernetesWrite for Connection {
             ),
             ("spec", sparse([("template", template)])),
         ]);
-        self.send(&patch(workload_place(&apply.workload), APPLY, apply.force, body)).await?;
-        Ok(())
+        let place = workload_place(&apply.workload);
+        match self.send(&patch(place, APPLY, apply.force, body.clone())).await {
+            Err(error) if is_with_ourselves(&error) => self.take_back(place, body, error).await,
+            answer => answer.map(drop),
+        }
     }
 
     async fn restore_workload(&self, restore: &WorkloadRestore) -> Result<()> {

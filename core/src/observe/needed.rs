@@ -202,7 +202,7 @@ fn iam_reads(
                 RoleRecord::DataSync(role) => {
                     reads.insert(Read::Role { account: account.clone(), role });
                 }
-                RoleRecord::Attached(_) | RoleRecord::Inline(_) => {}
+                RoleRecord::Attached(_) | RoleRecord::Inline(_) | RoleRecord::Subject(_) => {}
             }
         }
     }

@@ -596,6 +596,8 @@ impl Scene<'_> {
             })
             .collect();
         records.extend(self.grant.data_syncs.iter().cloned().map(RoleRecord::DataSync));
+        let further = self.grant.subjects.iter().skip(1);
+        records.extend(further.map(|subject| RoleRecord::Subject(format!("{}/{}", subject.namespace, subject.name))));
         records
     }
 }

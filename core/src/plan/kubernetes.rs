@@ -18,6 +18,8 @@ pub(crate) const ROLE_ARN: &str = "eks.amazonaws.com/role-arn";
 const AUDIENCE: &str = "eks.amazonaws.com/audience";
 const EXPIRATION: &str = "eks.amazonaws.com/token-expiration";
 const REGIONAL: &str = "eks.amazonaws.com/sts-regional-endpoints";
+pub(super) const ANNOTATIONS: &str = ".metadata.annotations.";
+pub(super) const LABELS: &str = ".metadata.labels.";
 /// The workload's field that names its service account.
 const FIELD: &str = ".spec.template.spec.serviceAccountName";
 
@@ -46,6 +48,10 @@ impl Builder<'_> {
         let cluster = grant.grant.cluster.clone();
         let role_arn = self.role_arn(scene)?;
         self.require_namespace(grant)?;
+        if !grant.grant.scope.has_iam() {
+            let message = "which cluster the connection leads to is not checked: with scope `kubernetes` EKS is not asked";
+            self.note(Level::Info, format!("cluster {}", grant.cluster), message);
+        }
         let found = self.world.service_account(&cluster, &grant.namespace, &grant.service_account).cloned();
         let identity = identity_annotations(grant, &role_arn);
         let annotated = Annotated::of(found.as_ref(), &identity);
@@ -68,13 +74,15 @@ impl Builder<'_> {
             .filter(|(_, look)| look.to_point || look.restart.is_some() || is_marked(&look.found))
             .map(|(workload, _)| &workload.workload)
             .collect();
-        let step = self.service_account(scene, found.as_ref(), &identity, &ours, named)?;
+        // Restored before the annotation stops naming them, so that a crash in between loses none.
+        let mut before = named.to_vec();
+        for workload in recorded.iter().filter(|workload| !wanted.contains(workload)) {
+            before.extend(self.restore(scene, workload, "the grant no longer names it", Vec::new()));
+        }
+        let step = self.service_account(scene, found.as_ref(), &identity, &ours, &before)?;
         let after: Vec<u32> = ready.iter().copied().chain(step).collect();
         for (workload, look) in grant.workloads.iter().zip(looks) {
             self.workload(scene, workload, look, &identity, &after);
-        }
-        for workload in recorded.iter().filter(|workload| !wanted.contains(workload)) {
-            self.restore(scene, workload, "the grant no longer names it");
         }
         for index in 0..grant.grant.kustomizations.len() {
             self.kustomization(scene, index)?;
@@ -137,10 +145,10 @@ impl Builder<'_> {
             owners: Vec::new(),
         };
         let current = found.unwrap_or(&none);
-        let surplus: Vec<String> = owned(&current.owners, ".metadata.annotations.")
+        let surplus: Vec<String> = owned(&current.owners, ANNOTATIONS)
             .filter(|key| !annotations.contains_key(key) && current.annotations.contains_key(key))
             .collect();
-        let surplus_labels: Vec<String> = owned(&current.owners, ".metadata.labels.")
+        let surplus_labels: Vec<String> = owned(&current.owners, LABELS)
             .filter(|key| !labels.contains_key(key) && current.labels.contains_key(key))
             .collect();
         let mut changes = map_changes("annotation ", &current.annotations, &annotations);
@@ -299,8 +307,7 @@ impl Builder<'_> {
                         service_account: (to_point || owns_field).then_some(service_account),
                         annotations,
                         template_annotations: BTreeMap::from([(IDENTITY.to_owned(), hash)]),
-                        // An undo leaves the field as an update of ours, over which an apply of ours must be forced.
-                        force: wanted.manage == Manage::Own || restored_by_us(&found.owners),
+                        force: wanted.manage == Manage::Own,
                     },
                 },
             },
@@ -348,7 +355,13 @@ impl Builder<'_> {
     }
 
     /// Takes back what an apply changed on a workload.
-    pub(super) fn restore(&mut self, scene: &Scene<'_>, workload: &WorkloadRef, why: &str) -> Option<u32> {
+    pub(super) fn restore(
+        &mut self,
+        scene: &Scene<'_>,
+        workload: &WorkloadRef,
+        why: &str,
+        after: Vec<u32>,
+    ) -> Option<u32> {
         let cluster = scene.grant.grant.cluster.clone();
         let found = self.world.workload(&cluster, workload).cloned()?;
         let former = found.annotations.get(FORMER).cloned();
@@ -401,7 +414,7 @@ impl Builder<'_> {
                 why: why.to_owned(),
                 resource: workload.to_string(),
                 changes,
-                after: Vec::new(),
+                after,
                 action: Action::RestoreWorkload { restore },
             },
         ))
@@ -481,7 +494,7 @@ struct Annotated {
 impl Annotated {
     fn of(found: Option<&ServiceAccount>, identity: &BTreeMap<String, String>) -> Self {
         let Some(found) = found else { return Self { touches_identity: true, since: None } };
-        let surplus = owned(&found.owners, ".metadata.annotations.")
+        let surplus = owned(&found.owners, ANNOTATIONS)
             .any(|key| key.starts_with("eks.amazonaws.com/") && !identity.contains_key(&key) && found.annotations.contains_key(&key));
         let differs = identity.iter().any(|(key, value)| found.annotations.get(key) != Some(value));
         Self { touches_identity: surplus || differs, since: annotated_at(&found.owners) }
@@ -518,7 +531,7 @@ pub(super) fn kustomize_error(path: &str, error: &kustomize::KustomizeError) -> 
 }
 
 /// The keys under a prefix that podrole owns by server-side apply.
-fn owned<'o>(owners: &'o [FieldOwner], prefix: &'o str) -> impl Iterator<Item = String> + 'o {
+pub(super) fn owned<'o>(owners: &'o [FieldOwner], prefix: &'o str) -> impl Iterator<Item = String> + 'o {
     owners
         .iter()
         .filter(|owner| owner.manager == FIELD_MANAGER && owner.apply)
@@ -535,11 +548,6 @@ fn others(owners: &[FieldOwner], field: &str) -> Vec<FieldConflict> {
         .collect()
 }
 
-/// Whether the field was last set by an undo of ours.
-fn restored_by_us(owners: &[FieldOwner]) -> bool {
-    owners.iter().any(|owner| owner.manager == FIELD_MANAGER && !owner.apply && owner.fields.contains(FIELD))
-}
-
 /// The fields that others set to something else than what is wanted.
 fn conflicts(
     current: &ServiceAccount,
@@ -553,8 +561,8 @@ fn conflicts(
             .flat_map(|(key, _)| others(&current.owners, &format!("{prefix}{key}")))
             .collect::<Vec<_>>()
     };
-    let mut found = differing(".metadata.annotations.", &current.annotations, annotations);
-    found.extend(differing(".metadata.labels.", &current.labels, labels));
+    let mut found = differing(ANNOTATIONS, &current.annotations, annotations);
+    found.extend(differing(LABELS, &current.labels, labels));
     found
 }
 

@@ -10,7 +10,8 @@ use crate::grant::{Manage, PolicyContent};
 use crate::marks::{self, CREATED_BY, RoleRecord};
 use crate::model::{Arn, ManagedPolicy, NewPolicy, PolicyName, Quotas, Role};
 use crate::observe::{Answer, Fact, Place, Read};
-use crate::policy::{Document, INLINE_TOTAL, MANAGED_POLICY_SIZE};
+use super::trust::recorded_request;
+use crate::policy::{Document, INLINE_TOTAL, MANAGED_POLICY_SIZE, remove_trust};
 
 /// What a policy of the grant comes to.
 pub(super) enum Wanted {
@@ -349,7 +350,8 @@ impl Builder<'_> {
             RoleRecord::DataSync(target) if !shared => {
                 done.extend(self.remove_data_sync(scene, &role.arn, target));
             }
-            RoleRecord::Inline(_) | RoleRecord::DataSync(_) => {}
+            RoleRecord::Subject(subject) if !shared => done.extend(self.shut_out(scene, role, subject, after)),
+            RoleRecord::Inline(_) | RoleRecord::DataSync(_) | RoleRecord::Subject(_) => {}
         }
         let (key, value) = record.tag(&scene.id);
         let resource = format!("role {}", role.name);
@@ -372,6 +374,24 @@ impl Builder<'_> {
             },
         );
         vec![step]
+    }
+
+    /// Takes a further service account out of the role's trust.
+    fn shut_out(&mut self, scene: &Scene<'_>, role: &Role, subject: &str, after: &[u32]) -> Option<u32> {
+        let place = scene.place.clone()?;
+        let request = recorded_request(scene.grant, &place, &self.options.owner, subject)?;
+        let current = self.world.role(&scene.account, &role.name)?.clone();
+        let removal = remove_trust(&current.trust, &request);
+        let document = removal.document.filter(|_| removal.changed)?;
+        Some(self.update_trust(
+            scene,
+            &current,
+            document,
+            format!("take {subject} out of the trust of role {}", role.name),
+            "the grant no longer names it".to_owned(),
+            vec![Change::remove("trust", request.subject())],
+            after.to_vec(),
+        ))
     }
 
     pub(super) fn detach(&mut self, scene: &Scene<'_>, role: &Role, arn: &Arn, after: &[u32]) -> Option<u32> {

@@ -1,15 +1,17 @@
 //! The undo: by marks, and by the receipt of an apply where no mark can be.
 
+use std::collections::BTreeMap;
+
 use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
-use super::kubernetes::kustomize_error;
-use super::trust::{trust_requests, without};
+use super::kubernetes::{ANNOTATIONS, LABELS, ROLE_ARN, kustomize_error, owned};
+use super::trust::{recorded_request, trust_requests, without};
 use crate::error::{Error, Result};
 use crate::grant::CheckedGrant;
 use crate::kustomize::{self, WorkloadTarget};
-use crate::marks::{self, RoleRecord};
-use crate::model::{Arn, PolicyName, Role, WorkloadRef};
+use crate::marks::{self, CREATED_BY, FORMER, IDENTITY, RoleRecord, WORKLOADS};
+use crate::model::{Arn, PolicyName, Role, ServiceAccount, WorkloadRef};
 use crate::observe::{Fact, Place, Read};
 use crate::ports::{FIELD_MANAGER, ServiceAccountApply};
 use crate::receipt::{Outcome, Receipt};
@@ -42,9 +44,12 @@ impl Builder<'_> {
                 workloads.push(workload);
             }
         }
-        let mut steps: Vec<u32> = workloads
+        // Those that were only restarted get new pods once more when the annotation is gone.
+        let (restarted, pointed): (Vec<_>, Vec<_>) =
+            workloads.into_iter().partition(|workload| self.was_only_restarted(scene, workload));
+        let mut steps: Vec<u32> = pointed
             .iter()
-            .filter_map(|workload| self.restore(scene, workload, "podrole pointed it at the service account"))
+            .filter_map(|workload| self.restore(scene, workload, "podrole pointed it at the service account", Vec::new()))
             .collect();
         for wanted in &grant.grant.kustomizations {
             let Ok((text, files)) = self.kustomization_files(&wanted.path) else { continue };
@@ -63,13 +68,28 @@ impl Builder<'_> {
             let what = format!("{} {}", target.kind.to_lowercase(), target.name);
             self.edits(&wanted.path, &text, &files, edit, &what, &change);
         }
-        let Some(found) = found else { return Ok(steps) };
+        let Some(found) = found else {
+            self.restore_restarted(scene, &restarted, &mut steps);
+            return Ok(steps);
+        };
         let resource = format!("service account {}", grant.grant.subject());
         let others = found.owners.iter().any(|owner| {
             // The controllers of a cluster that hand out token secrets write `secrets`; nobody else should own a part of it.
             owner.manager != FIELD_MANAGER && !owner.fields.is_empty() && owner.fields.iter().any(|field| field != ".secrets")
         });
-        if self.is_ours(&found.annotations) && !others {
+        let delete = self.is_ours(&found.annotations) && !others;
+        let keep: BTreeMap<String, String> = found
+            .annotations
+            .iter()
+            .filter(|(key, _)| **key == WORKLOADS || **key == CREATED_BY && delete)
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        if !restarted.is_empty() {
+            // Until their pods are replaced, the annotation that names them is kept.
+            self.strip(scene, &found, &keep, &mut steps);
+            self.restore_restarted(scene, &restarted, &mut steps);
+        }
+        if delete {
             steps.push(self.on_cluster(
                 &cluster,
                 Draft {
@@ -87,57 +107,69 @@ impl Builder<'_> {
             ));
             return Ok(steps);
         }
-        let fields: Vec<&String> = found
-            .owners
-            .iter()
-            .filter(|owner| owner.manager == FIELD_MANAGER && owner.apply)
-            .flat_map(|owner| &owner.fields)
-            .collect();
-        let mut changes = Vec::new();
-        for field in fields {
-            let (map, prefix, word) = if let Some(key) = field.strip_prefix(".metadata.annotations.") {
-                (&found.annotations, key, "annotation")
-            } else if let Some(key) = field.strip_prefix(".metadata.labels.") {
-                (&found.labels, key, "label")
-            } else {
-                continue;
-            };
-            if let Some(value) = map.get(prefix) {
-                changes.push(Change::remove(format!("{word} {prefix}"), value.clone()));
-            }
-        }
-        if self.is_ours(&found.annotations) && others {
+        if self.is_ours(&found.annotations) {
             self.note(Level::Info, &resource, "podrole created it, but others set fields on it since: it stays, without podrole's");
         }
-        if let Some(arn) = found.annotations.get(super::kubernetes::ROLE_ARN)
-            && !changes.iter().any(|change| change.field.ends_with(super::kubernetes::ROLE_ARN))
+        let mut left = found;
+        if !restarted.is_empty() {
+            left.annotations.retain(|key, _| keep.contains_key(key));
+            left.labels.clear();
+        } else if let Some(arn) = left.annotations.get(ROLE_ARN)
+            && !owned(&left.owners, ANNOTATIONS).any(|key| key == ROLE_ARN)
         {
             self.note(Level::Info, &resource, format!("podrole did not set its annotation with {arn}: that stays"));
         }
-        if !changes.is_empty() {
-            steps.push(self.on_cluster(
-                &cluster,
-                Draft {
-                    summary: format!("remove podrole's annotations and labels from {resource}"),
-                    why: "podrole set them".to_owned(),
-                    resource,
-                    changes,
-                    after: steps.clone(),
-                    action: Action::ApplyServiceAccount {
-                        create: false,
-                        apply: ServiceAccountApply {
-                            namespace: grant.namespace.clone(),
-                            name: grant.service_account.clone(),
-                            uid: Some(found.uid),
-                            annotations: std::collections::BTreeMap::new(),
-                            labels: std::collections::BTreeMap::new(),
-                            force: false,
-                        },
+        self.strip(scene, &left, &BTreeMap::new(), &mut steps);
+        Ok(steps)
+    }
+
+    /// Whether podrole only replaced the pods of a workload that ran as the service account before.
+    fn was_only_restarted(&self, scene: &Scene<'_>, workload: &WorkloadRef) -> bool {
+        self.world.workload(&scene.grant.grant.cluster, workload).is_some_and(|found| {
+            found.template_annotations.contains_key(IDENTITY) && !found.annotations.contains_key(FORMER)
+        })
+    }
+
+    fn restore_restarted(&mut self, scene: &Scene<'_>, workloads: &[WorkloadRef], steps: &mut Vec<u32>) {
+        let after = steps.clone();
+        let why = "podrole restarted it to give its pods the role";
+        steps.extend(workloads.iter().filter_map(|workload| self.restore(scene, workload, why, after.clone())));
+    }
+
+    /// Takes what podrole set off a service account, except some annotations.
+    fn strip(&mut self, scene: &Scene<'_>, found: &ServiceAccount, keep: &BTreeMap<String, String>, steps: &mut Vec<u32>) {
+        let grant = scene.grant;
+        let annotations = owned(&found.owners, ANNOTATIONS)
+            .filter(|key| !keep.contains_key(key))
+            .filter_map(|key| Some(Change::remove(format!("annotation {key}"), found.annotations.get(&key)?.clone())));
+        let labels = owned(&found.owners, LABELS)
+            .filter_map(|key| Some(Change::remove(format!("label {key}"), found.labels.get(&key)?.clone())));
+        let changes: Vec<Change> = annotations.chain(labels).collect();
+        if changes.is_empty() {
+            return;
+        }
+        let resource = format!("service account {}", grant.grant.subject());
+        steps.push(self.on_cluster(
+            &grant.grant.cluster,
+            Draft {
+                summary: format!("remove podrole's annotations and labels from {resource}"),
+                why: "podrole set them".to_owned(),
+                resource,
+                changes,
+                after: steps.clone(),
+                action: Action::ApplyServiceAccount {
+                    create: false,
+                    apply: ServiceAccountApply {
+                        namespace: grant.namespace.clone(),
+                        name: grant.service_account.clone(),
+                        uid: Some(found.uid.clone()),
+                        annotations: keep.clone(),
+                        labels: BTreeMap::new(),
+                        force: false,
                     },
                 },
-            ));
-        }
-        Ok(steps)
+            },
+        ));
     }
 
     fn revoke_iam(
@@ -184,7 +216,13 @@ impl Builder<'_> {
         after: &[u32],
     ) -> Result<Vec<u32>> {
         let resource = format!("role {}", role.name);
-        let requests = trust_requests(scene.grant, place, &self.options.owner);
+        let mut requests = trust_requests(scene.grant, place, &self.options.owner);
+        for record in marks::role_records(&role.tags, &scene.id) {
+            if let RoleRecord::Subject(subject) = record {
+                let request = recorded_request(scene.grant, place, &self.options.owner, &subject);
+                requests.extend(request.filter(|request| !requests.contains(request)));
+            }
+        }
         let removal = without(&role.trust, &requests);
         let ours = self.is_ours(&role.tags);
         if !ours {
@@ -226,6 +264,8 @@ impl Builder<'_> {
                     }
                     RoleRecord::Inline(name) => steps.extend(self.drop_inline(scene, role, name, after)),
                     RoleRecord::DataSync(target) => steps.extend(self.remove_data_sync(scene, &role.arn, target)),
+                    // Goes with the role.
+                    RoleRecord::Subject(_) => {}
                 }
             }
             let mut depends = steps.clone();
@@ -253,9 +293,6 @@ impl Builder<'_> {
         for name in foreign_inline {
             self.note(Level::Warning, &resource, format!("unmanaged: inline policy {name} is not podrole's: the role stays"));
         }
-        for record in &mine {
-            steps.extend(self.take_back(scene, role, record, after));
-        }
         match (removal.changed, removal.document) {
             (true, Some(document)) => steps.push(self.take_out(scene, role, document, after)),
             (true, None) => self.note(
@@ -264,6 +301,10 @@ impl Builder<'_> {
                 "our statement is the only one in its trust policy, which cannot be empty: it stays, and so does the access, until the role is deleted",
             ),
             (false, _) => {}
+        }
+        // After the trust: a further service account's record must not go before its access.
+        for record in &mine {
+            steps.extend(self.take_back(scene, role, record, after));
         }
         Ok(steps)
     }

@@ -25,6 +25,16 @@ pub(crate) fn trust_requests(grant: &CheckedGrant, place: &Place, owner: &str) -
         .collect()
 }
 
+/// The request for a further service account that is recorded on the role, as this grant would make it today.
+pub(super) fn recorded_request(grant: &CheckedGrant, place: &Place, owner: &str, subject: &str) -> Option<TrustRequest> {
+    let (namespace, name) = subject.split_once('/')?;
+    let mut request = trust_requests(grant, place, owner).into_iter().next()?;
+    namespace.clone_into(&mut request.namespace);
+    name.clone_into(&mut request.service_account);
+    request.wildcard = subject.contains('*');
+    Some(request)
+}
+
 /// What one data sync of a grant wants of the other role's trust policy.
 pub(crate) fn data_sync_request(scene: &Scene<'_>, role_arn: &Arn, index: usize, owner: &str) -> DataSyncRequest {
     let wanted = &scene.grant.grant.data_syncs[index];

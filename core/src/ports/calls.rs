@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use tracing::Instrument as _;
 
 tokio::task_local! {
     static LOG: CallLog;
@@ -98,8 +99,10 @@ impl CallLog {
     }
 }
 
-/// Marks a future as one remote call. Backends wrap each call in this; it costs nothing where nobody listens.
+/// Marks a future as one remote call: it runs in a `tracing` span `call` and is written to the [`CallLog`] of its scope. Backends wrap each
+/// call in this.
 pub async fn traced<F: Future>(operation: &str, future: F) -> F::Output {
+    let future = future.instrument(tracing::debug_span!("call", operation));
     let Some(log) = CallLog::current() else { return future.await };
     let depth = log.begin(operation);
     let output = future.await;

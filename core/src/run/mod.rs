@@ -5,10 +5,12 @@ mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 pub use handle::{Canceller, Run};
 
@@ -51,13 +53,28 @@ pub(crate) struct Job {
     pub(crate) stop: watch::Receiver<Stop>,
 }
 
+/// What became of a step's task.
+struct Performed {
+    id: u32,
+    log: CallLog,
+    took: Duration,
+    result: Result<bool>,
+    /// Whether part of the step took effect, although it failed.
+    changed: bool,
+}
+
 struct Progress {
     events: mpsc::UnboundedSender<Event>,
     sink: Option<EventSink>,
+    /// Whether the last event was told: a step that the run no longer waits for goes on in silence.
+    ended: AtomicBool,
 }
 
 impl Progress {
     fn tell(&self, event: Event) {
+        if self.ended.fetch_or(matches!(event, Event::Finished { .. }), Ordering::SeqCst) {
+            return;
+        }
         if let Some(sink) = &self.sink {
             // A sink that panics must not cost the receipt.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sink(&event)));
@@ -75,7 +92,11 @@ impl Job {
     async fn inner(mut self, log: CallLog) -> Result<Receipt> {
         let clock = self.backend.reads.clock();
         let begun = clock.elapsed();
-        let progress = Arc::new(Progress { events: self.events.clone(), sink: self.sink.clone() });
+        let progress = Arc::new(Progress {
+            events: self.events.clone(),
+            sink: self.sink.clone(),
+            ended: AtomicBool::new(false),
+        });
         let count = u32::try_from(self.plan.steps.len()).unwrap_or(u32::MAX);
         progress.tell(Event::Started { steps: count });
         let mut outcomes: BTreeMap<u32, StepReceipt> = BTreeMap::new();
@@ -101,7 +122,12 @@ impl Job {
             && *self.stop.borrow() == Stop::No
             && let Some(limit) = self.options.wait
         {
-            failure = self.wait_for_rollouts(&progress, &clock, limit).await.err();
+            let mut stop = self.stop.clone();
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop, Stop::Gently) => progress.tell(Event::Cancelling),
+                waited = self.wait_for_rollouts(&progress, &clock, limit) => failure = waited.err(),
+            }
         }
         let receipt = self.receipt(outcomes, millis(clock.elapsed().saturating_sub(begun)), &log);
         progress.tell(Event::Finished {
@@ -135,7 +161,7 @@ impl Job {
         let looked = CallLog::current().map_or(0, |log| log.depth());
         let mut depths: BTreeMap<u32, u32> = BTreeMap::new();
         let mut started: BTreeSet<u32> = BTreeSet::new();
-        let mut tasks: JoinSet<(u32, CallLog, Duration, Result<bool>)> = JoinSet::new();
+        let mut tasks: JoinSet<Performed> = JoinSet::new();
         let mut told = false;
         let mut stop = self.stop.clone();
         let mut hard_stop = self.stop.clone();
@@ -165,6 +191,7 @@ impl Job {
                         propagation: self.options.propagation,
                         progress: Arc::clone(progress),
                         clock: Arc::clone(clock),
+                        changed: AtomicBool::new(false),
                     };
                     // On a task of its own: whoever drops the run does not tear a call in two.
                     let run_log = CallLog::current().unwrap_or_default();
@@ -174,8 +201,10 @@ impl Job {
                     tasks.spawn(async move {
                         let begun = clock.elapsed();
                         let own = run_log.branch(waited_for);
-                        let result = own.scope(performer.perform()).await;
-                        (id, own, clock.elapsed().saturating_sub(begun), result)
+                        let span = tracing::info_span!("step", id = performer.step.id, resource = %performer.step.target.resource);
+                        let result = own.scope(performer.perform()).instrument(span).await;
+                        let took = clock.elapsed().saturating_sub(begun);
+                        Performed { id, log: own, took, result, changed: performer.changed.into_inner() }
                     });
                 }
             }
@@ -191,7 +220,7 @@ impl Job {
                 }
                 () = stopped(&mut stop, Stop::Gently), if asked == Stop::No => {}
                 Some(joined) = tasks.join_next() => {
-                    let (id, log, took, result) = match joined {
+                    let Performed { id, log, took, result, changed } = match joined {
                         Ok(done) => done,
                         Err(error) => {
                             failure.get_or_insert(
@@ -206,7 +235,7 @@ impl Job {
                         Ok(true) => (Outcome::AlreadyDone, None),
                         Err(error) => {
                             let error = error.resource(step.target.resource.clone());
-                            let effect_unknown = step::effect_unknown(&error);
+                            let effect_unknown = changed || step::effect_unknown(&error);
                             (Outcome::Failed { error: error.payload(), effect_unknown }, Some(error))
                         }
                     };
@@ -246,7 +275,6 @@ impl Job {
         let deadline = clock.elapsed() + limit;
         let mut pause = Duration::from_millis(250);
         let mut said = None;
-        let mut stop = self.stop.clone();
         loop {
             let open = self.open_rollouts().await?;
             let Some((workload, state)) = open.into_iter().next() else { return Ok(()) };
@@ -260,11 +288,7 @@ impl Job {
                     .resource(workload)
                     .remedy("every change is made: look at the workload's events, then `verify`"));
             }
-            tokio::select! {
-                biased;
-                () = stopped(&mut stop, Stop::Gently) => return Ok(()),
-                () = clock.sleep(pause) => {}
-            }
+            clock.sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(2));
         }
     }

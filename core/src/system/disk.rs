@@ -32,7 +32,14 @@ impl Disk {
                 .remedy("give a path relative to the root folder")
         };
         let relative = Path::new(path);
-        if path.is_empty() || relative.components().any(|part| matches!(part, Component::RootDir | Component::Prefix(_))) {
+        // Also of a file that does not exist: below the root it is absent, elsewhere it is nobody's business.
+        let depth = relative.components().try_fold(0_u32, |depth, part| match part {
+            Component::Normal(_) => Some(depth + 1),
+            Component::CurDir => Some(depth),
+            Component::ParentDir => depth.checked_sub(1),
+            Component::RootDir | Component::Prefix(_) => None,
+        });
+        if !matches!(depth, Some(1..)) {
             return Err(outside());
         }
         let root = fs::canonicalize(&self.root).map_err(|error| failed(path, "the root folder cannot be opened", &error))?;

@@ -199,7 +199,7 @@ async fn nothing_to_tag_is_no_call() {
     let iam = wire.iam_write().await;
     iam.tag_role(&name("r"), &BTreeMap::new()).await.expect("nothing to do");
     iam.untag_role(&name("r"), &[]).await.expect("nothing to do");
-    assert_eq!(wire.lines(), [String::new(); 0]);
+    assert!(wire.lines().is_empty());
 }
 
 #[tokio::test]

@@ -31,10 +31,13 @@ pub(super) struct Seen {
     pub(super) body: Value,
 }
 
-/// A server that answers from a script and remembers what it was asked. `None` never answers.
+/// Status and body; `None` never answers.
+type Answer = Option<(u16, String)>;
+
+/// A server that answers from a script and remembers what it was asked.
 #[derive(Clone, Default)]
 pub(super) struct Wire {
-    answers: Arc<Mutex<VecDeque<Option<(u16, String)>>>>,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
@@ -43,7 +46,7 @@ impl Wire {
         Self::raw(answers.into_iter().map(|(status, body)| Some((status, body.to_string()))))
     }
 
-    pub(super) fn raw(answers: impl IntoIterator<Item = Option<(u16, String)>>) -> Self {
+    pub(super) fn raw(answers: impl IntoIterator<Item = Answer>) -> Self {
         Self { answers: Arc::new(Mutex::new(answers.into_iter().collect())), seen: Arc::default() }
     }
 
@@ -128,10 +131,8 @@ pub(super) fn base64(text: &str) -> String {
 
 /// PEM blocks that hold these texts.
 pub(super) fn pem(texts: &[&str]) -> String {
-    texts
-        .iter()
-        .map(|text| format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", base64(text)))
-        .collect()
+    let block = |text: &&str| format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", base64(text));
+    texts.iter().map(block).collect::<Vec<_>>().concat()
 }
 
 pub(super) fn namespace() -> Namespace {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Seen, Wire, account, namespace, workload};
+use super::{Seen, Wire, account, namespace, refusal, workload};
+use crate::error::ErrorKind;
 use crate::model::WorkloadKind;
 use crate::ports::{KubernetesWrite, ServiceAccountApply, WorkloadApply, WorkloadRestore};
 
@@ -122,4 +123,46 @@ async fn a_restore_sets_removes_or_leaves_the_service_account() {
         let line = format!("PATCH {DEPLOYMENT}?fieldManager=podrole");
         assert_eq!(wire.seen(), [seen(line, "application/merge-patch+json", body)]);
     }
+}
+
+/// A conflict over the service account's name with one owner, and the object whose owners are these.
+fn conflict(manager: &str) -> (u16, Value) {
+    let cause = json!({"reason": "FieldManagerConflict", "message": format!("conflict with \"{manager}\" using apps/v1"),
+        "field": ".spec.template.spec.serviceAccountName"});
+    refusal(409, "Conflict", "Apply failed with 1 conflict", json!({"causes": [cause]}))
+}
+
+fn owned_by(managers: &[&str]) -> (u16, Value) {
+    let fields = json!({"f:spec": {"f:template": {"f:spec": {"f:serviceAccountName": {}}}}});
+    let entry = |manager: &&str| json!({"manager": manager, "operation": "Update", "fieldsV1": fields});
+    let entries: Vec<Value> = managers.iter().map(entry).collect();
+    (200, json!({"metadata": {"uid": "u", "resourceVersion": "7", "managedFields": entries}}))
+}
+
+#[tokio::test]
+async fn an_earlier_restore_is_no_owner_in_the_way_but_anybody_else_is() {
+    let wanted = WorkloadApply {
+        workload: workload(WorkloadKind::Deployment),
+        uid: "u".to_owned(),
+        service_account: Some("s".to_owned()),
+        annotations: BTreeMap::new(),
+        template_annotations: BTreeMap::new(),
+        force: false,
+    };
+    let changed = refusal(409, "Conflict", "the object has been modified", json!({}));
+    let read = || owned_by(&["podrole"]);
+    let wire = Wire::new([conflict("podrole"), read(), changed, read(), (200, json!({}))]);
+    wire.connection().apply_workload(&wanted).await.expect("applied");
+    let last = wire.seen().pop().expect("a call");
+    assert_eq!(last.line, format!("PATCH {DEPLOYMENT}?fieldManager=podrole&force=true"));
+    assert_eq!(last.body["metadata"]["resourceVersion"], "7");
+
+    // Somebody took the field over in between.
+    let wire = Wire::new([conflict("podrole"), owned_by(&["podrole", "helm"])]);
+    let error = wire.connection().apply_workload(&wanted).await.expect_err("another owner");
+    assert_eq!((error.kind(), wire.seen().len()), (ErrorKind::Conflict, 2));
+
+    let wire = Wire::new([conflict("helm")]);
+    let error = wire.connection().apply_workload(&wanted).await.expect_err("another owner");
+    assert_eq!((error.kind(), error.get_conflicts()[0].manager.as_str()), (ErrorKind::Conflict, "helm"));
 }

@@ -1,0 +1,3 @@
+VERSION: str
+
+def trust_document(provider_arn: str, service_account: str) -> str: ...

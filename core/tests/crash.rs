@@ -1,0 +1,235 @@
+//! A crash costs nothing: whatever a run is stopped at, another one ends as if nothing had been.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on may panic; the count is its result")]
+
+mod support;
+
+use std::future::IntoFuture;
+
+use podrole::memory::{CallFilter, Fault, FaultEffect, Memory, World};
+use podrole::plan::Level;
+use podrole::{Client, ErrorKind, Leftovers, Receipt, Result};
+use support::{Scenario, assert_same, scenarios};
+
+/// At least so many crash points are tried.
+const POINTS: usize = 1;
+
+/// How a run is disturbed at its n-th call or event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Dies before the call has its effect.
+    Before,
+    /// Dies after the effect and before the answer.
+    After,
+    /// The effect happens, the answer is lost, and the run goes on to its own end.
+    LostAnswer,
+    /// The service fails without an effect.
+    Refused,
+    /// Cancelled after an event.
+    Cancelled,
+}
+
+const WAYS: [Way; 5] = [Way::Before, Way::After, Way::LostAnswer, Way::Refused, Way::Cancelled];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Apply,
+    Revoke,
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+}
+
+/// What an undisturbed life of the scenario comes to.
+struct Undisturbed {
+    prepared: World,
+    /// The world after the apply.
+    applied: World,
+    receipt: Receipt,
+    /// What a revoke must come back to.
+    before: World,
+}
+
+async fn apply(memory: &Memory, scenario: &Scenario) -> Result<Receipt> {
+    Client::in_memory(memory).apply(&scenario.grant).await
+}
+
+async fn revoke(memory: &Memory, scenario: &Scenario, receipt: Option<Receipt>) -> Result<Receipt> {
+    let mut revoke = Client::in_memory(memory).revoke(&scenario.grant);
+    if let Some(receipt) = receipt {
+        revoke = revoke.with_receipt(receipt);
+    }
+    revoke.await
+}
+
+fn undisturbed(scenario: &Scenario) -> Undisturbed {
+    block_on(async {
+        let name = scenario.name;
+        let memory = scenario.prepare().await;
+        let prepared = memory.world();
+        let receipt = apply(&memory, scenario).await.unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        assert!(receipt.is_complete() && !receipt.steps.is_empty(), "{name}: {receipt}");
+        let applied = memory.world();
+        let again = Client::in_memory(&memory).plan(&scenario.grant).await.unwrap();
+        assert!(again.is_empty(), "{name}: planned again after the apply:\n{again}");
+        let report = Client::in_memory(&memory).verify(&scenario.grant).await.unwrap();
+        report.into_result().unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        let before = scenario.before(&prepared);
+        revoke(&memory, scenario, Some(receipt.clone())).await.unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        assert_same(&before, &scenario.without_what_stays(&memory.world()), &format!("{name}: revoked"));
+        let again = Client::in_memory(&memory).plan_revoke(&scenario.grant).await.unwrap();
+        assert!(again.is_empty(), "{name}: planned again after the revoke:\n{again}");
+        Undisturbed { prepared, applied, receipt, before }
+    })
+}
+
+/// Runs into the n-th call or event. `None` when there are not so many; else the receipt, if the run lived to write it.
+fn disturb(memory: &Memory, scenario: &Scenario, known: &Undisturbed, verb: Verb, way: Way, nth: u32) -> Option<Option<Receipt>> {
+    let client = Client::in_memory(memory);
+    let run = match verb {
+        Verb::Apply => client.apply(&scenario.grant),
+        Verb::Revoke => client.revoke(&scenario.grant).with_receipt(known.receipt.clone()),
+    };
+    let about = format!("{}: {verb:?}, {way:?} {nth}", scenario.name);
+    match way {
+        Way::Before | Way::After => block_on(async {
+            let stop = match way {
+                Way::Before => memory.stop_before_call(nth, CallFilter::All),
+                _ => memory.stop_after_call(nth, CallFilter::All),
+            };
+            tokio::select! {
+                biased;
+                () = stop.reached() => Some(None),
+                result = run.into_future() => {
+                    result.unwrap_or_else(|error| panic!("{about}: {error:#}"));
+                    None
+                }
+            }
+        }),
+        Way::LostAnswer | Way::Refused => block_on(async {
+            let effect = if way == Way::LostAnswer { FaultEffect::LostAnswer } else { FaultEffect::ServerError };
+            memory.script(Fault::new("*", effect).nth(nth));
+            let world = memory.world();
+            let result = run.await;
+            let calls = memory.calls();
+            let hit = calls.get(nth as usize - 1)?;
+            let Err(error) = result else { panic!("{about}: nothing went wrong at {}", hit.operation) };
+            assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable), "{about}: {error:#}");
+            assert_eq!(error.get_operation(), Some(hit.operation.as_str()), "{about}");
+            if *error.get_leftovers() == Leftovers::None {
+                assert_same(&world.comparable(), &memory.world().comparable(), &format!("{about}: nothing is left, it says"));
+            }
+            if hit.write {
+                assert!(matches!(error.get_leftovers(), Leftovers::Unknown(_)), "{about}: {error:#}");
+            }
+            Some(error.get_receipt().cloned())
+        }),
+        Way::Cancelled => block_on(async {
+            let mut run = run.start().await.unwrap();
+            for _ in 0..nth {
+                run.next_event().await?;
+            }
+            run.cancel();
+            let result = run.finish().await;
+            if let Err(error) = &result {
+                assert_eq!(error.kind(), ErrorKind::Cancelled, "{about}: {error:#}");
+            }
+            Some(support::receipt_of(&result))
+        }),
+    }
+}
+
+/// Nothing but what cannot be marked may be left, and the plan of the undo must have named it.
+async fn revoke_and_compare(memory: &Memory, scenario: &Scenario, known: &Undisturbed, receipt: Option<Receipt>, about: &str) {
+    let exact = receipt.is_some() || !scenario.foreign_role;
+    let plan = Client::in_memory(memory).plan_revoke(&scenario.grant).await.unwrap();
+    revoke(memory, scenario, receipt).await.unwrap_or_else(|error| panic!("{about}: {error:#}"));
+    let found = scenario.without_what_stays(&memory.world());
+    if exact {
+        assert_same(&known.before, &found, &format!("{about}: revoked"));
+        return;
+    }
+    assert_same(
+        &scenario.without_unmarked(&known.before),
+        &scenario.without_unmarked(&found),
+        &format!("{about}: revoked without a receipt"),
+    );
+    let (old, new) = (support::role(&known.before, support::ROLE).unwrap(), support::role(&found, support::ROLE).unwrap());
+    let attached = new.attached_policies.difference(&old.attached_policies).map(ToString::to_string);
+    let inline = new.inline_policies.keys().filter(|name| !old.inline_policies.contains_key(*name)).map(ToString::to_string);
+    for left in attached.chain(inline) {
+        let named = plan.notices.iter().any(|notice| notice.level == Level::Warning && notice.message.contains(&left));
+        assert!(named, "{about}: {left} is left, and the plan does not say so:\n{plan}");
+    }
+}
+
+async fn apply_and_compare(memory: &Memory, scenario: &Scenario, known: &Undisturbed, history: bool, about: &str) {
+    apply(memory, scenario).await.unwrap_or_else(|error| panic!("{about}: {error:#}"));
+    let same = |world: &World| if history { world.comparable() } else { Scenario::without_history(world) };
+    assert_same(&same(&known.applied), &same(&memory.world()), &format!("{about}: applied again"));
+    let again = Client::in_memory(memory).plan(&scenario.grant).await.unwrap();
+    assert!(again.is_empty(), "{about}: planned again:\n{again}");
+}
+
+/// All points of one scenario.
+fn try_all(scenario: &Scenario) -> usize {
+    let known = undisturbed(scenario);
+    let mut points = 0;
+    for verb in [Verb::Apply, Verb::Revoke] {
+        for way in WAYS {
+            for nth in 1.. {
+                let memory = Memory::new(match verb {
+                    Verb::Apply => known.prepared.clone(),
+                    Verb::Revoke => known.applied.clone(),
+                });
+                let Some(receipt) = disturb(&memory, scenario, &known, verb, way, nth) else { break };
+                points += 1;
+                memory.restart();
+                memory.clear_faults();
+                let about = format!("{}: {verb:?}, {way:?} {nth}", scenario.name);
+                let crashed = memory.world();
+                // The one way on: apply again, then take it all back.
+                block_on(async {
+                    // What a stopped undo took of a policy's history does not come back.
+                    apply_and_compare(&memory, scenario, &known, verb == Verb::Apply, &about).await;
+                    revoke_and_compare(&memory, scenario, &known, None, &about).await;
+                });
+                // The other: take it back at once.
+                let memory = Memory::new(crashed);
+                let receipt = match verb {
+                    Verb::Apply => receipt,
+                    Verb::Revoke => Some(known.receipt.clone()),
+                };
+                block_on(revoke_and_compare(&memory, scenario, &known, receipt, &about));
+            }
+        }
+    }
+    points
+}
+
+#[test]
+fn a_crash_costs_nothing() {
+    let scenarios = scenarios();
+    let only = std::env::var("PODROLE_SCENARIO").ok();
+    let mut points = 0;
+    let mut failed = Vec::new();
+    std::thread::scope(|scope| {
+        let chosen: Vec<&Scenario> =
+            scenarios.iter().filter(|scenario| only.as_ref().is_none_or(|name| scenario.name.contains(name))).collect();
+        let tasks: Vec<_> = chosen.iter().map(|scenario| (scenario.name, scope.spawn(|| try_all(scenario)))).collect();
+        for (name, task) in tasks {
+            match task.join() {
+                Ok(count) => {
+                    println!("{count:5} crash points: {name}");
+                    points += count;
+                }
+                Err(_) => failed.push(name),
+            }
+        }
+    });
+    println!("{points:5} crash points in {} scenarios", scenarios.len());
+    assert!(failed.is_empty(), "failed: {failed:?}");
+    if only.is_none() {
+        assert!(points >= POINTS, "only {points} crash points are left of {POINTS}");
+    }
+}

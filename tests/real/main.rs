@@ -1,0 +1,16 @@
+//! The tests on real components.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod access;
+mod contract;
+mod examples;
+mod faults;
+mod kustomize;
+mod native_access;
+mod plans;
+mod policies;
+mod proof;
+mod roles;
+mod seed;
+mod support;
+mod workloads;
