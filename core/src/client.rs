@@ -83,7 +83,9 @@ impl Client {
         let owner = options.owner.unwrap_or_else(|| PlanOptions::default().owner);
         let legal = |c: char| c.is_ascii_alphanumeric() || "_.:/=+-@".contains(c);
         if owner.is_empty() || owner.len() > 128 || !owner.chars().all(legal) {
-            return Err(Error::invalid(format!("owner {owner:?} must be 1 to 128 letters, digits and any of _.:/=+-@")));
+            return Err(Error::invalid(format!(
+                "owner {owner:?} must be 1 to 128 letters, digits and any of _.:/=+-@"
+            )));
         }
         let propagation = options.propagation.unwrap_or(Duration::from_secs(60));
         Ok(Self { inner: Arc::new(Inner { backend, owner, propagation, sink: options.sink }) })
@@ -128,7 +130,14 @@ impl Client {
     /// # Errors
     /// What the first failed step met. The error has [leftovers](crate::Error::get_leftovers) and the [receipt](crate::Error::get_receipt).
     pub fn apply(&self, what: impl Into<PlanOrGrant>) -> Apply {
-        Apply { client: self.clone(), what: what.into(), wait: None, receipt: None, remove_provider: false, verb: Verb::Apply }
+        Apply {
+            client: self.clone(),
+            what: what.into(),
+            wait: None,
+            receipt: None,
+            remove_provider: false,
+            verb: Verb::Apply,
+        }
     }
 
     /// Whether a grant is in force, as far as the configuration tells. Reads only.

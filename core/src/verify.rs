@@ -15,8 +15,7 @@ use crate::model::{Arn, PolicyName};
 use crate::observe::{Observed, Place, Read, sibling};
 use crate::plan::{identity_annotations, trust_requests};
 use crate::policy::{
-    DataSyncRequest, Decision, WebIdentity, evaluate_web_identity, merge_data_sync, subjects_allowed,
-    wider_grants,
+    DataSyncRequest, Decision, WebIdentity, evaluate_web_identity, merge_data_sync, subjects_allowed, wider_grants,
 };
 use crate::schema::SchemaVersion;
 
@@ -223,7 +222,13 @@ impl Checks<'_> {
         let provider_arn = Arn::oidc_provider(&place.partition, &place.account, &place.issuer);
         let resource = format!("OIDC provider {}", place.issuer.host_and_path());
         let provider = self.observed.provider(&account, &provider_arn);
-        self.judge(CheckKind::Provider, &resource, provider.is_some(), ("IAM has it", "IAM does not have it"), "apply the grant");
+        self.judge(
+            CheckKind::Provider,
+            &resource,
+            provider.is_some(),
+            ("IAM has it", "IAM does not have it"),
+            "apply the grant",
+        );
         if let Some(provider) = provider {
             let audience = self.grant.audience.as_str();
             let good = provider.client_ids.contains(audience);
@@ -370,7 +375,13 @@ impl Checks<'_> {
                         .and_then(|found| self.observed.policy_document(&account, &arn, &found.default_version))
                         .is_some_and(|found| found.same_meaning(&wanted));
                     let messages = ("its document is as the grant says", "its document differs from the grant's");
-                    self.judge(CheckKind::Document, &format!("policy {}", arn.name()), good, messages, "apply the grant");
+                    self.judge(
+                        CheckKind::Document,
+                        &format!("policy {}", arn.name()),
+                        good,
+                        messages,
+                        "apply the grant",
+                    );
                 }
             } else if let (PolicyContent::Inline(source), Some(name)) = (&policy.content, &policy.name) {
                 let wanted = source.document(&place.partition)?;
@@ -391,10 +402,8 @@ impl Checks<'_> {
         let cluster = &grant.grant.cluster;
         let resource = format!("service account {}", grant.grant.subject());
         let account = grant.iam_account();
-        let role_arn = grant
-            .role_arn
-            .clone()
-            .or_else(|| self.observed.role(&account, &grant.role).map(|role| role.arn.clone()));
+        let role_arn =
+            grant.role_arn.clone().or_else(|| self.observed.role(&account, &grant.role).map(|role| role.arn.clone()));
         match (self.observed.service_account(cluster, &grant.namespace, &grant.service_account), role_arn) {
             (None, _) => {
                 self.say(CheckKind::Annotation, &resource, Status::Failed, "does not exist", "apply the grant");
@@ -465,7 +474,13 @@ impl Checks<'_> {
         if found.paused {
             self.say(CheckKind::Rollout, &resource, Status::Warned, "its rollouts are paused", "resume it");
         } else if let Some(failure) = &rollout.failure {
-            self.say(CheckKind::Rollout, &resource, Status::Failed, format!("its rollout is stuck: {failure}"), "see its events");
+            self.say(
+                CheckKind::Rollout,
+                &resource,
+                Status::Failed,
+                format!("its rollout is stuck: {failure}"),
+                "see its events",
+            );
         } else if rollout.is_complete() && rollout.desired == 0 {
             let message = "no pod runs, so nothing is proved";
             self.say(CheckKind::Rollout, &resource, Status::Warned, message, "scale it up");
@@ -486,7 +501,8 @@ impl Checks<'_> {
         };
         let account = self.observed.service_account(cluster, &grant.namespace, &grant.service_account);
         let since = account.and_then(|found| crate::plan::annotated_at(&found.owners));
-        let role_arn = account.and_then(|found| found.annotations.get(crate::plan::ROLE_ARN)).map_or("", String::as_str);
+        let role_arn =
+            account.and_then(|found| found.annotations.get(crate::plan::ROLE_ARN)).map_or("", String::as_str);
         match (self.observed.pods(cluster, &grant.namespace, &grant.service_account), since) {
             (Some(pods), Some(since)) => {
                 let old = pods

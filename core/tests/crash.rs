@@ -1,5 +1,9 @@
 //! A crash costs nothing: whatever a run is stopped at, another one ends as if nothing had been.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on may panic; the count is its result")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on may panic; the count is its result"
+)]
 
 mod support;
 
@@ -84,7 +88,14 @@ fn undisturbed(scenario: &Scenario) -> Undisturbed {
 }
 
 /// Runs into the n-th call or event. `None` when there are not so many; else the receipt, if the run lived to write it.
-fn disturb(memory: &Memory, scenario: &Scenario, known: &Undisturbed, verb: Verb, way: Way, nth: u32) -> Option<Option<Receipt>> {
+fn disturb(
+    memory: &Memory,
+    scenario: &Scenario,
+    known: &Undisturbed,
+    verb: Verb,
+    way: Way,
+    nth: u32,
+) -> Option<Option<Receipt>> {
     let client = Client::in_memory(memory);
     let run = match verb {
         Verb::Apply => client.apply(&scenario.grant),
@@ -117,7 +128,11 @@ fn disturb(memory: &Memory, scenario: &Scenario, known: &Undisturbed, verb: Verb
             assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable), "{about}: {error:#}");
             assert_eq!(error.get_operation(), Some(hit.operation.as_str()), "{about}");
             if *error.get_leftovers() == Leftovers::None {
-                assert_same(&world.comparable(), &memory.world().comparable(), &format!("{about}: nothing is left, it says"));
+                assert_same(
+                    &world.comparable(),
+                    &memory.world().comparable(),
+                    &format!("{about}: nothing is left, it says"),
+                );
             }
             if hit.write {
                 assert!(matches!(error.get_leftovers(), Leftovers::Unknown(_)), "{about}: {error:#}");
@@ -140,7 +155,13 @@ fn disturb(memory: &Memory, scenario: &Scenario, known: &Undisturbed, verb: Verb
 }
 
 /// Nothing but what cannot be marked may be left, and the plan of the undo must have named it.
-async fn revoke_and_compare(memory: &Memory, scenario: &Scenario, known: &Undisturbed, receipt: Option<Receipt>, about: &str) {
+async fn revoke_and_compare(
+    memory: &Memory,
+    scenario: &Scenario,
+    known: &Undisturbed,
+    receipt: Option<Receipt>,
+    about: &str,
+) {
     let exact = receipt.is_some() || !scenario.foreign_role;
     let plan = Client::in_memory(memory).plan_revoke(&scenario.grant).await.unwrap();
     revoke(memory, scenario, receipt).await.unwrap_or_else(|error| panic!("{about}: {error:#}"));
@@ -154,9 +175,11 @@ async fn revoke_and_compare(memory: &Memory, scenario: &Scenario, known: &Undist
         &scenario.without_unmarked(&found),
         &format!("{about}: revoked without a receipt"),
     );
-    let (old, new) = (support::role(&known.before, support::ROLE).unwrap(), support::role(&found, support::ROLE).unwrap());
+    let (old, new) =
+        (support::role(&known.before, support::ROLE).unwrap(), support::role(&found, support::ROLE).unwrap());
     let attached = new.attached_policies.difference(&old.attached_policies).map(ToString::to_string);
-    let inline = new.inline_policies.keys().filter(|name| !old.inline_policies.contains_key(*name)).map(ToString::to_string);
+    let inline =
+        new.inline_policies.keys().filter(|name| !old.inline_policies.contains_key(*name)).map(ToString::to_string);
     for left in attached.chain(inline) {
         let named = plan.notices.iter().any(|notice| notice.level == Level::Warning && notice.message.contains(&left));
         assert!(named, "{about}: {left} is left, and the plan does not say so:\n{plan}");

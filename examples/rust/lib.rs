@@ -52,9 +52,14 @@ impl Options {
         use lexopt::prelude::*;
         let usage = |error: lexopt::Error| Error::invalid(error.to_string()).remedy(USAGE);
         let (mut real, mut keep, mut kubeconfig) = (false, false, None);
-        let mut values =
-            [("cluster", CLUSTER), ("service-account", SERVICE_ACCOUNT), ("role", ROLE), ("policy", POLICY), ("deployment", DEPLOYMENT)]
-                .map(|(name, value)| (name, value.to_owned()));
+        let mut values = [
+            ("cluster", CLUSTER),
+            ("service-account", SERVICE_ACCOUNT),
+            ("role", ROLE),
+            ("policy", POLICY),
+            ("deployment", DEPLOYMENT),
+        ]
+        .map(|(name, value)| (name, value.to_owned()));
         let mut parser = lexopt::Parser::from_env();
         while let Some(argument) = parser.next().map_err(usage)? {
             match argument {
@@ -144,7 +149,8 @@ pub async fn show(mut run: Run) -> Result<Receipt> {
     });
     let terminal = std::io::stderr().is_terminal();
     let bar = if terminal { ProgressBar::new(0) } else { ProgressBar::hidden() };
-    let template = if color() { "{spinner:.green} [{pos}/{len}] {wide_msg}" } else { "{spinner} [{pos}/{len}] {wide_msg}" };
+    let template =
+        if color() { "{spinner:.green} [{pos}/{len}] {wide_msg}" } else { "{spinner} [{pos}/{len}] {wide_msg}" };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }

@@ -17,7 +17,8 @@ async fn main() -> Result<()> {
     println!("{}", client.apply(Plan::from_json(&saved)?).await?);
 
     heading("Applied once more");
-    let error = client.apply(Plan::from_json(&saved)?).await.expect_err("the world is no longer what the plan was made from");
+    let error =
+        client.apply(Plan::from_json(&saved)?).await.expect_err("the world is no longer what the plan was made from");
     assert_eq!(error.kind(), ErrorKind::PlanStale);
     println!("{error:#}");
     Ok(())

@@ -19,7 +19,9 @@ impl Scene {
         let metadata = json!({"name": name, "namespace": self.namespace});
         self.plane.kubectl(&["create", "serviceaccount", name, "-n", &self.namespace]);
         let group = "rbac.authorization.k8s.io";
-        self.plane.create(&json!({"apiVersion": format!("{group}/v1"), "kind": "Role", "metadata": metadata, "rules": rules}));
+        self.plane.create(
+            &json!({"apiVersion": format!("{group}/v1"), "kind": "Role", "metadata": metadata, "rules": rules}),
+        );
         self.plane.create(&json!({
             "apiVersion": format!("{group}/v1"), "kind": "RoleBinding", "metadata": metadata,
             "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
@@ -40,7 +42,9 @@ impl Scene {
 
     /// The Kubernetes half of the worked example.
     fn kubernetes_grant(&self) -> Grant {
-        Grant::new(CLUSTER, format!("{}/{SERVICE_ACCOUNT}", self.namespace), ROLE_ARN).scope(Scope::Kubernetes).deployment(DEPLOYMENT)
+        Grant::new(CLUSTER, format!("{}/{SERVICE_ACCOUNT}", self.namespace), ROLE_ARN)
+            .scope(Scope::Kubernetes)
+            .deployment(DEPLOYMENT)
     }
 }
 
@@ -58,7 +62,9 @@ async fn a_kubeconfig_of_another_cluster_is_refused_before_any_write_unless_any_
     let scene = Scene::new("wrong-cluster").await;
     // Anything else that is a certificate.
     let other_ca = podrole_tests_ca();
-    for (endpoint, ca) in [("https://8a02.gr7.ca-central-1.eks.amazonaws.com", &scene.plane.ca), (&scene.plane.url, &other_ca)] {
+    for (endpoint, ca) in
+        [("https://8a02.gr7.ca-central-1.eks.amazonaws.com", &scene.plane.ca), (&scene.plane.url, &other_ca)]
+    {
         scene.front.cluster_with(CLUSTER, endpoint, ca);
         let client = scene.front.builder().kubeconfig(scene.kubeconfig()).build().await.unwrap();
         scene.front.clear_log();
@@ -154,11 +160,17 @@ async fn each_missing_right_is_named_and_nothing_is_lost() {
         let action = error.get_action().unwrap_or_default();
         assert!(action.starts_with(&format!("{} {}", missing.2, missing.1)), "{name}: {action}");
         assert_eq!(scene.workload_as_set("deployment", DEPLOYMENT), before);
-        assert_eq!(scene.service_account() == Value::Null, missing.1 != "deployments" || missing.2 != "patch", "{name}");
+        assert_eq!(
+            scene.service_account() == Value::Null,
+            missing.1 != "deployments" || missing.2 != "patch",
+            "{name}"
+        );
     }
     // The pods and the namespace are only looked at for warnings.
-    let rules: Vec<Value> =
-        all.iter().map(|(group, resource, verb)| json!({"apiGroups": [group], "resources": [resource], "verbs": [verb]})).collect();
+    let rules: Vec<Value> = all
+        .iter()
+        .map(|(group, resource, verb)| json!({"apiGroups": [group], "resources": [resource], "verbs": [verb]}))
+        .collect();
     let (_folder, kubeconfig) = scene.restricted("enough", &json!(rules));
     let client = scene.front.builder().kubeconfig(kubeconfig).build().await.unwrap();
     client.apply(&scene.kubernetes_grant()).wait(crate::support::ROLLOUT).await.unwrap();

@@ -48,7 +48,15 @@ async fn a_plan_whose_world_has_moved_is_refused_before_the_first_write() {
     })
     .await;
     is_stale(&scene, &grant, DEPLOYMENT, |scene| {
-        scene.plane.kubectl(&["set", "serviceaccount", "deployment", DEPLOYMENT, SERVICE_ACCOUNT, "-n", &scene.namespace]);
+        scene.plane.kubectl(&[
+            "set",
+            "serviceaccount",
+            "deployment",
+            DEPLOYMENT,
+            SERVICE_ACCOUNT,
+            "-n",
+            &scene.namespace,
+        ]);
     })
     .await;
 }

@@ -46,7 +46,10 @@ async fn a_customer_policy_is_created_updated_six_times_and_removed() {
     }
     scene.verified(&grant(6)).await;
     scene.revoked(&grant(6), None).await;
-    assert_eq!(scene.front.try_boto("iam", "get_policy", &json!({"PolicyArn": arn("connections-data")})), Err("NoSuchEntity".to_owned()));
+    assert_eq!(
+        scene.front.try_boto("iam", "get_policy", &json!({"PolicyArn": arn("connections-data")})),
+        Err("NoSuchEntity".to_owned())
+    );
     assert_eq!(scene.role(ROLE), Value::Null);
 }
 
@@ -61,7 +64,8 @@ async fn a_policy_of_others_is_attached_by_name_but_not_overwritten() {
     assert_eq!(scene.attached(ROLE), [arn("team-policy")]);
 
     scene.front.clear_log();
-    let error = scene.client.apply(&scene.bare_grant().policy_document("team-policy", allow("s3:Get"))).await.unwrap_err();
+    let error =
+        scene.client.apply(&scene.bare_grant().policy_document("team-policy", allow("s3:Get"))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error:?}");
     assert_eq!(scene.front.writes(), Vec::<String>::new());
 
@@ -89,7 +93,8 @@ async fn an_inline_policy_and_the_s3_preset_are_written_changed_and_removed() {
     names.sort();
     assert_eq!(names, ["data", "queue"]);
     let read = |scene: &Scene| {
-        scene.front.boto("iam", "get_role_policy", &json!({"RoleName": ROLE, "PolicyName": "data"}))["PolicyDocument"].to_string()
+        scene.front.boto("iam", "get_role_policy", &json!({"RoleName": ROLE, "PolicyName": "data"}))["PolicyDocument"]
+            .to_string()
     };
     let first = read(&scene);
     assert!(first.contains("s3:GetObject") && !first.contains("s3:PutObject"), "{first}");
@@ -121,11 +126,17 @@ async fn what_the_grant_no_longer_asks_for_goes_and_what_others_attached_stays()
     let mut attached = scene.attached(ROLE);
     attached.sort();
     assert_eq!(attached, [S3_FULL, foreign]);
-    assert_eq!(scene.front.try_boto("iam", "get_policy", &json!({"PolicyArn": arn("connections-data")})), Err("NoSuchEntity".to_owned()));
+    assert_eq!(
+        scene.front.try_boto("iam", "get_policy", &json!({"PolicyArn": arn("connections-data")})),
+        Err("NoSuchEntity".to_owned())
+    );
 
     // What others attached blocks the deletion of the role.
     let plan = scene.client.plan_revoke(&scene.grant()).await.unwrap();
-    assert!(plan.notices.iter().any(|notice| notice.message.contains("unmanaged") && notice.message.contains(foreign)), "{plan}");
+    assert!(
+        plan.notices.iter().any(|notice| notice.message.contains("unmanaged") && notice.message.contains(foreign)),
+        "{plan}"
+    );
     scene.client.apply(plan).await.unwrap();
     assert_eq!(scene.attached(ROLE), [foreign]);
     scene.front.boto("iam", "detach_role_policy", &json!({"RoleName": ROLE, "PolicyArn": foreign}));

@@ -13,7 +13,8 @@ const AUDIENCE: &str = "sts.amazonaws.com";
 impl Scene {
     fn assume(&self, token: &str) -> Result<Keys, String> {
         let request = json!({"RoleArn": ROLE_ARN, "RoleSessionName": "proof", "WebIdentityToken": token});
-        let credentials = call(&self.front.url, "sts", "assume_role_with_web_identity", &request)?["Credentials"].clone();
+        let credentials =
+            call(&self.front.url, "sts", "assume_role_with_web_identity", &request)?["Credentials"].clone();
         Ok(Keys {
             access_key: text(&credentials["AccessKeyId"]),
             secret_key: text(&credentials["SecretAccessKey"]),

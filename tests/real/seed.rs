@@ -41,7 +41,10 @@ async fn the_whole_procedure_is_done_verified_repeated_and_undone() {
     let plan = log.scope(scene.client.plan(&grant)).await.unwrap();
     println!("{plan}");
     println!("plan: {} calls, {} deep", log.calls().len(), log.depth());
-    assert_eq!(kinds(&plan), ["create_provider", "create_role", "attach_policy", "apply_service_account", "apply_workload"]);
+    assert_eq!(
+        kinds(&plan),
+        ["create_provider", "create_role", "attach_policy", "apply_service_account", "apply_workload"]
+    );
     assert!(log.depth() <= 2, "{:?}", log.calls());
     assert_eq!(scene.front.writes(), Vec::<String>::new());
 
@@ -61,12 +64,16 @@ async fn the_whole_procedure_is_done_verified_repeated_and_undone() {
     assert_eq!(role["Description"], "testing sa role for pod");
     assert!(trust(&role).same_meaning(&Document::parse(TRUST).unwrap()), "{}", role["AssumeRolePolicyDocument"]);
     assert_eq!(scene.attached(ROLE), [S3_FULL]);
-    let provider = scene.front.boto("iam", "get_open_id_connect_provider", &json!({"OpenIDConnectProviderArn": PROVIDER_ARN}));
+    let provider =
+        scene.front.boto("iam", "get_open_id_connect_provider", &json!({"OpenIDConnectProviderArn": PROVIDER_ARN}));
     assert_eq!(provider["ClientIDList"], json!(["sts.amazonaws.com"]));
     assert!(provider["ThumbprintList"].as_array().is_none_or(Vec::is_empty), "{provider}");
     assert_eq!(scene.service_account()["metadata"]["annotations"][ROLE_ANNOTATION], ROLE_ARN);
     let pod = scene.workload_as_set("deployment", DEPLOYMENT)["spec"]["template"]["spec"].clone();
-    assert_eq!((&pod["serviceAccountName"], &pod["serviceAccount"]), (&json!(SERVICE_ACCOUNT), &json!(SERVICE_ACCOUNT)));
+    assert_eq!(
+        (&pod["serviceAccountName"], &pod["serviceAccount"]),
+        (&json!(SERVICE_ACCOUNT), &json!(SERVICE_ACCOUNT))
+    );
     let described = plane.kubectl(&["describe", "deployment", DEPLOYMENT, "-n", "devops-aurora-1"]);
     let line = described.lines().find(|line| line.contains("Service Account:")).unwrap();
     assert!(line.ends_with(SERVICE_ACCOUNT), "{line}");
@@ -121,7 +128,8 @@ async fn a_provider_without_the_audience_gets_it() {
     let grant = scene.grant();
     assert_eq!(kinds(&scene.client.plan(&grant).await.unwrap())[0], "add_client_id");
     scene.applied(&grant).await;
-    let found = scene.front.boto("iam", "get_open_id_connect_provider", &json!({"OpenIDConnectProviderArn": PROVIDER_ARN}));
+    let found =
+        scene.front.boto("iam", "get_open_id_connect_provider", &json!({"OpenIDConnectProviderArn": PROVIDER_ARN}));
     let mut ids: Vec<String> = found["ClientIDList"].as_array().unwrap().iter().map(text).collect();
     ids.sort();
     assert_eq!(ids, ["somebody-else", "sts.amazonaws.com"]);

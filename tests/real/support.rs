@@ -116,7 +116,9 @@ impl Scene {
         let found = self.plane.get(kind, &self.namespace, name);
         let mut annotations = found["metadata"]["annotations"].clone();
         if let Some(annotations) = annotations.as_object_mut() {
-            annotations.retain(|key, _| key != "deployment.kubernetes.io/revision" && !key.starts_with("deprecated.daemonset"));
+            annotations.retain(|key, _| {
+                key != "deployment.kubernetes.io/revision" && !key.starts_with("deprecated.daemonset")
+            });
         }
         if annotations == json!({}) {
             annotations = Value::Null;

@@ -167,13 +167,16 @@ async fn a_field_of_argo_cd_is_a_conflict_that_names_it_until_the_grant_owns_it(
 #[tokio::test]
 async fn an_annotation_of_flux_is_a_conflict_that_names_it_until_the_grant_owns_it() {
     let scene = Scene::new("annotation-conflict").await;
-    scene.plane.apply_as("kustomize-controller", &json!({
-        "apiVersion": "v1", "kind": "ServiceAccount",
-        "metadata": {
-            "name": SERVICE_ACCOUNT, "namespace": scene.namespace,
-            "annotations": {ROLE_ANNOTATION: "arn:aws:iam::204393242335:role/theirs"},
-        },
-    }));
+    scene.plane.apply_as(
+        "kustomize-controller",
+        &json!({
+            "apiVersion": "v1", "kind": "ServiceAccount",
+            "metadata": {
+                "name": SERVICE_ACCOUNT, "namespace": scene.namespace,
+                "annotations": {ROLE_ANNOTATION: "arn:aws:iam::204393242335:role/theirs"},
+            },
+        }),
+    );
     let error = scene.client.apply(&scene.grant()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}");
     assert_eq!(error.get_conflicts()[0].manager, "kustomize-controller");
@@ -195,7 +198,9 @@ async fn pods_that_are_older_than_the_annotation_are_replaced_unless_the_grant_s
     let grant = scene.grant().deployment(DEPLOYMENT);
     let plan = scene.client.plan(&grant).await.unwrap();
     assert!(plan.steps.iter().any(|step| step.summary.starts_with("restart ")), "{plan}");
-    let generation = |scene: &Scene| scene.plane.get("deployment", &scene.namespace, DEPLOYMENT)["metadata"]["generation"].as_i64().unwrap();
+    let generation = |scene: &Scene| {
+        scene.plane.get("deployment", &scene.namespace, DEPLOYMENT)["metadata"]["generation"].as_i64().unwrap()
+    };
     let before = generation(&scene);
     scene.client.apply(plan).wait(ROLLOUT).await.unwrap();
     assert_eq!(generation(&scene), before + 1, "one rollout");
@@ -209,7 +214,8 @@ async fn a_missing_namespace_and_a_missing_workload_are_named_before_any_write()
     let error = scene.client.apply(&scene.grant().deployment("nobody")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
     assert!(shown(&error).contains("nobody"), "{error:?}");
-    let elsewhere = Scene::at(podrole_tests::Front::new(podrole_tests::Emulator::Moto), "no-such-namespace".to_owned()).await;
+    let elsewhere =
+        Scene::at(podrole_tests::Front::new(podrole_tests::Emulator::Moto), "no-such-namespace".to_owned()).await;
     let error = elsewhere.client.apply(&elsewhere.grant()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
     assert!(shown(&error).contains("namespace no-such-namespace"), "{error:?}");

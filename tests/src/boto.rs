@@ -30,9 +30,17 @@ pub fn call(endpoint: &str, service: &str, operation: &str, arguments: &Value) -
 ///
 /// # Errors
 /// The error's code.
-pub fn call_as(endpoint: &str, keys: &Keys, service: &str, operation: &str, arguments: &Value) -> Result<Value, String> {
+pub fn call_as(
+    endpoint: &str,
+    keys: &Keys,
+    service: &str,
+    operation: &str,
+    arguments: &Value,
+) -> Result<Value, String> {
     let keys = json!([keys.access_key, keys.secret_key, keys.session_token]);
-    send(&json!({"endpoint": endpoint, "keys": keys, "service": service, "operation": operation, "arguments": arguments}))
+    send(
+        &json!({"endpoint": endpoint, "keys": keys, "service": service, "operation": operation, "arguments": arguments}),
+    )
 }
 
 fn send(request: &Value) -> Result<Value, String> {
@@ -41,7 +49,8 @@ fn send(request: &Value) -> Result<Value, String> {
     writeln!(server.input, "{request}").unwrap();
     let mut line = String::new();
     server.output.read_line(&mut line).unwrap();
-    let answer: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("boto3 did not answer {request}: {line:?}"));
+    let answer: Value =
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("boto3 did not answer {request}: {line:?}"));
     match answer["error"].as_str() {
         Some(code) => Err(code.to_owned()),
         None => Ok(answer["result"].clone()),

@@ -77,7 +77,8 @@ impl ControlPlane {
 
     /// Makes objects.
     pub fn create(&self, object: &Value) {
-        self.try_kubectl(&["create", "-f", "-"], Some(&object.to_string())).unwrap_or_else(|error| panic!("{object}: {error}"));
+        self.try_kubectl(&["create", "-f", "-"], Some(&object.to_string()))
+            .unwrap_or_else(|error| panic!("{object}: {error}"));
     }
 
     /// Applies an object on the server as a field manager, forced.
@@ -89,7 +90,17 @@ impl ControlPlane {
 
     /// An object; `null` when there is none.
     pub fn get(&self, kind: &str, namespace: &str, name: &str) -> Value {
-        let text = self.kubectl(&["get", kind, name, "-n", namespace, "-o", "json", "--ignore-not-found", "--show-managed-fields"]);
+        let text = self.kubectl(&[
+            "get",
+            kind,
+            name,
+            "-n",
+            namespace,
+            "-o",
+            "json",
+            "--ignore-not-found",
+            "--show-managed-fields",
+        ]);
         if text.trim().is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() }
     }
 
@@ -100,7 +111,8 @@ impl ControlPlane {
             pod["serviceAccountName"] = json!(service_account);
         }
         let labels = json!({"app": name});
-        let mut spec = json!({"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}});
+        let mut spec =
+            json!({"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}});
         if kind != "DaemonSet" {
             spec["replicas"] = json!(2);
         }

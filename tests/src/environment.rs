@@ -31,7 +31,8 @@ pub fn environment() -> &'static Environment {
         let output = output.unwrap_or_else(|error| panic!("{} cannot be started: {error}", setup.display()));
         assert!(output.status.success(), "{} failed: {}", setup.display(), output.status);
         // The script quotes for a shell, so a shell reads it.
-        let script = format!("{}\nprintf '%s\\n%s\\n' \"$PODROLE_TEST_PYTHON\" \"$PODROLE_CONTROL_PLANE\"", utf8(output.stdout));
+        let script =
+            format!("{}\nprintf '%s\\n%s\\n' \"$PODROLE_TEST_PYTHON\" \"$PODROLE_CONTROL_PLANE\"", utf8(output.stdout));
         let read = Command::new("bash").arg("-c").arg(script).output().expect("bash");
         let lines = utf8(read.stdout);
         let mut lines = lines.lines().map(PathBuf::from);

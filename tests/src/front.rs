@@ -117,7 +117,8 @@ impl Front {
             "POST" => ureq::post(&url).send_empty(),
             _ => ureq::put(&url).send(body.to_string()),
         };
-        let text = answer.unwrap_or_else(|error| panic!("{method} {url}: {error}")).body_mut().read_to_string().unwrap();
+        let text =
+            answer.unwrap_or_else(|error| panic!("{method} {url}: {error}")).body_mut().read_to_string().unwrap();
         serde_json::from_str(&text).unwrap()
     }
 

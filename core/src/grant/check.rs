@@ -134,8 +134,7 @@ impl Grant {
                 .remedy("write it as `namespace/name`"));
         }
         let namespace = Namespace::new(&self.service_account.namespace).map_err(at("serviceAccount.namespace"))?;
-        let service_account =
-            ServiceAccountName::new(&self.service_account.name).map_err(at("serviceAccount.name"))?;
+        let service_account = ServiceAccountName::new(&self.service_account.name).map_err(at("serviceAccount.name"))?;
         self.check_role()?;
         let role = RoleName::new(&self.role.name).map_err(at("role"))?;
         let role_arn = self.role.arn.as_ref().map(Arn::new).transpose().map_err(at("role"))?;
@@ -152,8 +151,13 @@ impl Grant {
             return Err(Error::invalid("role: with scope `kubernetes` no account is looked up")
                 .remedy("give the role by its ARN"));
         }
-        let boundary =
-            self.role.permissions_boundary.as_ref().map(Arn::new).transpose().map_err(at("role.permissionsBoundary"))?;
+        let boundary = self
+            .role
+            .permissions_boundary
+            .as_ref()
+            .map(Arn::new)
+            .transpose()
+            .map_err(at("role.permissionsBoundary"))?;
         if let Some(boundary) = &boundary {
             check_iam_arn(boundary, "policy/", "role.permissionsBoundary")?;
         }
@@ -162,8 +166,11 @@ impl Grant {
         {
             return Err(Error::invalid(format!("token.expiration {seconds}: must be 600 to 86400 seconds")));
         }
-        let mut subjects =
-            vec![CheckedSubject { namespace: namespace.to_string(), name: service_account.to_string(), wildcard: false }];
+        let mut subjects = vec![CheckedSubject {
+            namespace: namespace.to_string(),
+            name: service_account.to_string(),
+            wildcard: false,
+        }];
         for (index, text) in self.trust.service_accounts.iter().enumerate() {
             subjects.push(check_subject(&format!("trust.serviceAccounts[{index}]"), text)?);
         }
@@ -254,7 +261,9 @@ impl Grant {
                 )));
             }
             if key.starts_with(OWN_PREFIX) || key.to_ascii_lowercase().starts_with("aws:") {
-                return Err(Error::invalid(format!("role.tags: keys that begin with {OWN_PREFIX} or aws: are reserved")));
+                return Err(Error::invalid(format!(
+                    "role.tags: keys that begin with {OWN_PREFIX} or aws: are reserved"
+                )));
             }
         }
         for key in self.service_account.labels.keys() {
@@ -322,7 +331,9 @@ fn check_subject(path: &str, text: &str) -> Result<CheckedSubject> {
     };
     let wildcard = text.contains('*');
     if text.len() > 240 {
-        return Err(Error::invalid(format!("{path}: {text:?} is longer than the 240 characters that podrole can record in a tag")));
+        return Err(Error::invalid(format!(
+            "{path}: {text:?} is longer than the 240 characters that podrole can record in a tag"
+        )));
     }
     // A pattern is legal when it is once its stars are letters; a namespace of nothing but stars would trust the whole cluster.
     if wildcard && namespace.chars().all(|c| c == '*') {

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use check::{CheckedGrant, CheckedPolicy, CheckedSubject, CheckedWorkload, DocumentSource, PolicyContent};
 pub(crate) use check::{OWN_PREFIX, cross_account, short_hash};
-pub use check::{DocumentSource, CheckedGrant, CheckedPolicy, CheckedSubject, CheckedWorkload, PolicyContent};
 
 use crate::model::WorkloadKind;
 use crate::policy::{Document, S3Access};
@@ -493,11 +493,7 @@ impl ClusterSelector {
         if let ["arn", _, "eks", region, account, resource] = parts[..]
             && let Some(name) = resource.strip_prefix("cluster/")
         {
-            return Self {
-                name: name.to_owned(),
-                region: Some(region.to_owned()),
-                account: Some(account.to_owned()),
-            };
+            return Self { name: name.to_owned(), region: Some(region.to_owned()), account: Some(account.to_owned()) };
         }
         Self { name: text.to_owned(), region: None, account: None }
     }

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, Arn, ClusterName, IamPath, Issuer, Namespace, Region, RoleName, ServiceAccountName, WorkloadName};
+use super::{
+    AccountId, Arn, ClusterName, IamPath, Issuer, Namespace, Region, RoleName, ServiceAccountName, WorkloadName,
+};
 use crate::policy::Document;
 
 /// An EKS cluster, as `DescribeCluster` tells.

@@ -109,10 +109,7 @@ fn iam_target(account: Option<&AccountId>) -> AwsTarget {
 impl Read {
     /// Whether the plan can do without it: it is only needed for a warning.
     pub(crate) fn is_optional(&self) -> bool {
-        matches!(
-            self,
-            Self::Associations { .. } | Self::Quotas { .. } | Self::Namespace { .. } | Self::Pods { .. }
-        )
+        matches!(self, Self::Associations { .. } | Self::Quotas { .. } | Self::Namespace { .. } | Self::Pods { .. })
     }
 
     pub(super) async fn perform(&self, reads: &dyn Reads, observed: &Observed, hints: &Hints) -> Result<Fact> {
@@ -231,4 +228,3 @@ impl fmt::Display for WorkloadRef {
         write!(f, "{} {}/{}", self.kind.kubernetes_kind().to_lowercase(), self.namespace, self.name)
     }
 }
-

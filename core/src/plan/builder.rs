@@ -85,8 +85,7 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn on_disk(&mut self, draft: Draft) -> u32 {
-        let target =
-            Target { resource: draft.resource.clone(), account: None, cluster: None, credentials: None };
+        let target = Target { resource: draft.resource.clone(), account: None, cluster: None, credentials: None };
         self.push(target, draft)
     }
 

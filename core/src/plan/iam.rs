@@ -210,9 +210,8 @@ impl Builder<'_> {
         if let Some(boundary) = &role.permissions_boundary {
             changes.push(Change::add("permissionsBoundary", boundary.as_str()));
         }
-        changes.extend(
-            grant.grant.role.tags.iter().map(|(key, value)| Change::add(format!("tag {key}"), value.as_str())),
-        );
+        changes
+            .extend(grant.grant.role.tags.iter().map(|(key, value)| Change::add(format!("tag {key}"), value.as_str())));
         self.world.set(
             Read::Role { account: scene.account.clone(), role: grant.role.clone() },
             Fact::Present(Answer::Role(Role {
@@ -248,7 +247,10 @@ impl Builder<'_> {
         }
         Err(Error::new(
             ErrorKind::LimitExceeded,
-            format!("its trust policy would have {} characters without whitespace; the account's quota is {limit}", trust.size()),
+            format!(
+                "its trust policy would have {} characters without whitespace; the account's quota is {limit}",
+                trust.size()
+            ),
         )
         .resource(resource)
         .code("LimitExceeded")
@@ -423,13 +425,7 @@ impl Builder<'_> {
     }
 
     /// Records on a role of ours what this grant is about to put on it: before it is put there, so that a crash loses nothing.
-    fn record(
-        &mut self,
-        scene: &Scene<'_>,
-        role: &Role,
-        records: &[RoleRecord],
-        after: Option<u32>,
-    ) -> Option<u32> {
+    fn record(&mut self, scene: &Scene<'_>, role: &Role, records: &[RoleRecord], after: Option<u32>) -> Option<u32> {
         let missing: BTreeMap<String, String> = records
             .iter()
             .map(|record| record.tag(&scene.id))
@@ -458,13 +454,7 @@ impl Builder<'_> {
         ))
     }
 
-    fn data_syncs(
-        &mut self,
-        scene: &Scene<'_>,
-        role_arn: &Arn,
-        role: Option<&Role>,
-        after: &[u32],
-    ) -> Result<()> {
+    fn data_syncs(&mut self, scene: &Scene<'_>, role_arn: &Arn, role: Option<&Role>, after: &[u32]) -> Result<()> {
         for (index, name) in scene.grant.data_syncs.iter().enumerate() {
             let Some(target) = self.world.role(&scene.account, name).cloned() else {
                 return Err(Error::new(ErrorKind::NotFound, "there is no such role to authorize for data syncs")
@@ -480,10 +470,8 @@ impl Builder<'_> {
             }
             let resource = format!("role {name}");
             self.check_trust_size(scene, &resource, &merge.document)?;
-            let mut changes = vec![
-                Change::add("trust", format!("AWS {role_arn}")),
-                Change::add("trust", "Service s3.amazonaws.com"),
-            ];
+            let mut changes =
+                vec![Change::add("trust", format!("AWS {role_arn}")), Change::add("trust", "Service s3.amazonaws.com")];
             if let Some(account) = &request.source_account {
                 changes.push(Change::add("condition aws:SourceAccount", account));
             }
@@ -529,11 +517,7 @@ impl Builder<'_> {
                 resource: format!("role {}", role.name),
                 changes,
                 after,
-                action: Action::UpdateTrust {
-                    role: role.name.clone(),
-                    before: role.trust.clone(),
-                    after: after_trust,
-                },
+                action: Action::UpdateTrust { role: role.name.clone(), before: role.trust.clone(), after: after_trust },
             },
         )
     }
@@ -565,7 +549,10 @@ impl Builder<'_> {
             document,
             format!("take role {} out of the trust of role {name}", scene.grant.role),
             "podrole put it there".to_owned(),
-            vec![Change::remove("trust", format!("AWS {role_arn}")), Change::remove("trust", "Service s3.amazonaws.com")],
+            vec![
+                Change::remove("trust", format!("AWS {role_arn}")),
+                Change::remove("trust", "Service s3.amazonaws.com"),
+            ],
             Vec::new(),
         ))
     }

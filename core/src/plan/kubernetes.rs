@@ -49,7 +49,8 @@ impl Builder<'_> {
         let role_arn = self.role_arn(scene)?;
         self.require_namespace(grant)?;
         if !grant.grant.scope.has_iam() {
-            let message = "which cluster the connection leads to is not checked: with scope `kubernetes` EKS is not asked";
+            let message =
+                "which cluster the connection leads to is not checked: with scope `kubernetes` EKS is not asked";
             self.note(Level::Info, format!("cluster {}", grant.cluster), message);
         }
         let found = self.world.service_account(&cluster, &grant.namespace, &grant.service_account).cloned();
@@ -163,9 +164,12 @@ impl Builder<'_> {
             return Ok(None);
         }
         if manage == Manage::Observe {
-            return Err(Error::new(ErrorKind::Conflict, "it is not annotated as the grant says, and the grant only observes it")
-                .resource(resource)
-                .remedy("annotate it by hand, or set `serviceAccount: {manage: merge}`"));
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "it is not annotated as the grant says, and the grant only observes it",
+            )
+            .resource(resource)
+            .remedy("annotate it by hand, or set `serviceAccount: {manage: merge}`"));
         }
         let conflicts = conflicts(current, &annotations, &labels);
         if !conflicts.is_empty() {
@@ -178,7 +182,10 @@ impl Builder<'_> {
                 self.note(
                     Level::Warning,
                     &resource,
-                    format!("{} is taken from {}; the undo removes it and does not restore {former:?}", conflict.field, conflict.manager),
+                    format!(
+                        "{} is taken from {}; the undo removes it and does not restore {former:?}",
+                        conflict.field, conflict.manager
+                    ),
                 );
             }
         }
@@ -210,10 +217,13 @@ impl Builder<'_> {
     fn look_at(&mut self, grant: &CheckedGrant, wanted: &CheckedWorkload) -> Result<Look> {
         let resource = wanted.workload.to_string();
         let Some(found) = self.world.workload(&grant.grant.cluster, &wanted.workload).cloned() else {
-            return Err(Error::new(ErrorKind::NotFound, format!("there is no such workload on cluster {}", grant.cluster))
-                .resource(resource)
-                .code("NotFound")
-                .remedy("deploy it first, or correct its kind and name"));
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("there is no such workload on cluster {}", grant.cluster),
+            )
+            .resource(resource)
+            .code("NotFound")
+            .remedy("deploy it first, or correct its kind and name"));
         };
         let to_point = found.service_account.as_deref() != Some(grant.service_account.as_str());
         if to_point && wanted.manage == Manage::Observe {
@@ -233,20 +243,33 @@ impl Builder<'_> {
             }
         }
         for container in &found.containers {
-            let preset: Vec<&str> = ["AWS_ACCESS_KEY_ID", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"]
-                .into_iter()
-                .filter(|name| container.env.contains_key(*name))
-                .collect();
+            let preset: Vec<&str> = [
+                "AWS_ACCESS_KEY_ID",
+                "AWS_ROLE_ARN",
+                "AWS_WEB_IDENTITY_TOKEN_FILE",
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            ]
+            .into_iter()
+            .filter(|name| container.env.contains_key(*name))
+            .collect();
             if !preset.is_empty() {
                 self.note(
                     Level::Warning,
                     &resource,
-                    format!("container {} sets {} itself: its credentials win over the role's", container.name, preset.join(", ")),
+                    format!(
+                        "container {} sets {} itself: its credentials win over the role's",
+                        container.name,
+                        preset.join(", ")
+                    ),
                 );
             }
         }
         if found.paused {
-            self.note(Level::Warning, &resource, "its rollouts are paused: pods keep what they have until it is resumed");
+            self.note(
+                Level::Warning,
+                &resource,
+                "its rollouts are paused: pods keep what they have until it is resumed",
+            );
         }
         Ok(Look { to_point, restart: None, found })
     }
@@ -267,7 +290,10 @@ impl Builder<'_> {
             return;
         }
         let mut annotations = BTreeMap::new();
-        let owns_field = found.owners.iter().any(|owner| owner.manager == FIELD_MANAGER && owner.apply && owner.fields.contains(FIELD));
+        let owns_field = found
+            .owners
+            .iter()
+            .any(|owner| owner.manager == FIELD_MANAGER && owner.apply && owner.fields.contains(FIELD));
         if to_point || found.annotations.contains_key(FORMER) {
             let former = match found.annotations.get(FORMER) {
                 Some(former) => former.clone(),
@@ -289,7 +315,10 @@ impl Builder<'_> {
             Some(hash.clone()),
         ));
         let (summary, why) = match restart {
-            None => (format!("run {} as {}", wanted.workload, grant.service_account), "its pods are to act as the role; they are replaced by a rollout".to_owned()),
+            None => (
+                format!("run {} as {}", wanted.workload, grant.service_account),
+                "its pods are to act as the role; they are replaced by a rollout".to_owned(),
+            ),
             Some(reason) => (format!("restart {}", wanted.workload), reason),
         };
         self.on_cluster(
@@ -329,7 +358,11 @@ impl Builder<'_> {
         }
         match found.template_annotations.get(IDENTITY) {
             Some(mark) if *mark == identity_hash(identity) => return None,
-            Some(_) => return Some("its pods were made for another role or token and keep the credentials they have".to_owned()),
+            Some(_) => {
+                return Some(
+                    "its pods were made for another role or token and keep the credentials they have".to_owned(),
+                );
+            }
             None => {}
         }
         let read = Read::Pods {
@@ -342,13 +375,20 @@ impl Builder<'_> {
             if annotated.touches_identity {
                 return Some("its pods, which could not be listed, may be older than the annotation".to_owned());
             }
-            self.note(Level::Warning, wanted.workload.to_string(), format!("not known: whether its pods are older than the annotation ({reason})"));
+            self.note(
+                Level::Warning,
+                wanted.workload.to_string(),
+                format!("not known: whether its pods are older than the annotation ({reason})"),
+            );
             return None;
         };
         let old = pods
             .iter()
             .filter(|pod| !pod.ending && found.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value)))
-            .filter(|pod| annotated.touches_identity || annotated.since.is_some_and(|since| is_older(pod, since, &identity[ROLE_ARN])))
+            .filter(|pod| {
+                annotated.touches_identity
+                    || annotated.since.is_some_and(|since| is_older(pod, since, &identity[ROLE_ARN]))
+            })
             .count();
         (old > 0 && !found.selector.is_empty())
             .then(|| format!("{old} of its pods were made before the annotation and keep the credentials they have"))
@@ -436,7 +476,14 @@ impl Builder<'_> {
             former,
             Some(scene.grant.service_account.as_str()),
         );
-        self.edits(&wanted.path, &text, &files, edit, &format!("{} {}", target.kind.to_lowercase(), target.name), &change);
+        self.edits(
+            &wanted.path,
+            &text,
+            &files,
+            edit,
+            &format!("{} {}", target.kind.to_lowercase(), target.name),
+            &change,
+        );
         Ok(())
     }
 
@@ -465,9 +512,10 @@ impl Builder<'_> {
         what: &str,
         change: &Change,
     ) {
-        let patched = edit.files.into_iter().filter_map(|(name, after)| {
-            files.get(&name).map(|before| (sibling(path, &name), before.clone(), after))
-        });
+        let patched = edit
+            .files
+            .into_iter()
+            .filter_map(|(name, after)| files.get(&name).map(|before| (sibling(path, &name), before.clone(), after)));
         let own = edit.kustomization.map(|after| (path.to_owned(), text.to_owned(), after));
         for (path, before, after) in patched.chain(own).collect::<Vec<_>>() {
             self.world.set(Read::File { path: path.clone() }, Fact::Present(Answer::Text(after.clone())));
@@ -494,8 +542,11 @@ struct Annotated {
 impl Annotated {
     fn of(found: Option<&ServiceAccount>, identity: &BTreeMap<String, String>) -> Self {
         let Some(found) = found else { return Self { touches_identity: true, since: None } };
-        let surplus = owned(&found.owners, ANNOTATIONS)
-            .any(|key| key.starts_with("eks.amazonaws.com/") && !identity.contains_key(&key) && found.annotations.contains_key(&key));
+        let surplus = owned(&found.owners, ANNOTATIONS).any(|key| {
+            key.starts_with("eks.amazonaws.com/")
+                && !identity.contains_key(&key)
+                && found.annotations.contains_key(&key)
+        });
         let differs = identity.iter().any(|(key, value)| found.annotations.get(key) != Some(value));
         Self { touches_identity: surplus || differs, since: annotated_at(&found.owners) }
     }

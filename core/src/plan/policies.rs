@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
+use super::trust::recorded_request;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::{Manage, PolicyContent};
 use crate::marks::{self, CREATED_BY, RoleRecord};
 use crate::model::{Arn, ManagedPolicy, NewPolicy, PolicyName, Quotas, Role};
 use crate::observe::{Answer, Fact, Place, Read};
-use super::trust::recorded_request;
 use crate::policy::{Document, INLINE_TOTAL, MANAGED_POLICY_SIZE, remove_trust};
 
 /// What a policy of the grant comes to.
@@ -57,11 +57,12 @@ impl Builder<'_> {
         let resource = format!("policy {arn}");
         match self.world.policy(&scene.account, arn) {
             Some(policy) if policy.attachable => Ok(()),
-            Some(_) => Err(Error::invalid("it cannot be attached to a role").resource(resource).code("PolicyNotAttachable")),
+            Some(_) => {
+                Err(Error::invalid("it cannot be attached to a role").resource(resource).code("PolicyNotAttachable"))
+            }
             None => {
-                let mut error = Error::new(ErrorKind::NotFound, "there is no such policy")
-                    .resource(resource)
-                    .code("NoSuchEntity");
+                let mut error =
+                    Error::new(ErrorKind::NotFound, "there is no such policy").resource(resource).code("NoSuchEntity");
                 error = match crate::policy::suggest(arn.name()) {
                     Some(near) if arn.is_aws_managed_policy() => error.remedy(format!("did you mean {near}?")),
                     _ => error.remedy("a bare name is an AWS-managed policy; write `{customer: name}` for one of your own, or give its ARN"),
@@ -95,7 +96,10 @@ impl Builder<'_> {
                     summary: format!("create {resource}"),
                     why: "the grant has its document".to_owned(),
                     resource,
-                    changes: vec![Change::add("document", describe(document)), Change::add("size", format!("{size} characters"))],
+                    changes: vec![
+                        Change::add("document", describe(document)),
+                        Change::add("size", format!("{size} characters")),
+                    ],
                     after: Vec::new(),
                     action: Action::CreatePolicy {
                         policy: NewPolicy { arn: arn.clone(), description: None, document: document.clone(), tags },
@@ -108,10 +112,13 @@ impl Builder<'_> {
         let mut last = None;
         if !current.as_ref().is_some_and(|current| current.same_meaning(document)) {
             if !ours && manage != Manage::Own {
-                return Err(Error::new(ErrorKind::AlreadyExists, "it exists with another document, and podrole did not create it")
-                    .resource(resource)
-                    .code("EntityAlreadyExists")
-                    .remedy("choose another name, attach it as `{customer: name}`, or set `manage: own` on the policy"));
+                return Err(Error::new(
+                    ErrorKind::AlreadyExists,
+                    "it exists with another document, and podrole did not create it",
+                )
+                .resource(resource)
+                .code("EntityAlreadyExists")
+                .remedy("choose another name, attach it as `{customer: name}`, or set `manage: own` on the policy"));
             }
             if manage == Manage::Observe {
                 return Err(Error::new(ErrorKind::Conflict, "its document differs, and the grant only observes it")
@@ -220,8 +227,11 @@ impl Builder<'_> {
                         continue;
                     }
                     if observe_only {
-                        return Err(Error::new(ErrorKind::Conflict, format!("policy {arn} is not attached, and the grant only observes the role"))
-                            .resource(resource));
+                        return Err(Error::new(
+                            ErrorKind::Conflict,
+                            format!("policy {arn} is not attached, and the grant only observes the role"),
+                        )
+                        .resource(resource));
                     }
                     attached.push(arn.clone());
                     if !created {
@@ -250,18 +260,27 @@ impl Builder<'_> {
                     if before.as_ref().is_some_and(|before| before.same_meaning(document)) {
                         continue;
                     }
-                    let recorded = self
-                        .world
-                        .role(&scene.account, &role)
-                        .is_some_and(|found| marks::all_records(&found.tags).iter().any(|(_, record)| *record == RoleRecord::Inline(name.clone())));
+                    let recorded = self.world.role(&scene.account, &role).is_some_and(|found| {
+                        marks::all_records(&found.tags)
+                            .iter()
+                            .any(|(_, record)| *record == RoleRecord::Inline(name.clone()))
+                    });
                     if before.is_some() && !(created && recorded) && *manage != Manage::Own {
-                        return Err(Error::new(ErrorKind::AlreadyExists, format!("it has an inline policy {name} with another document, which podrole did not write"))
-                            .resource(resource)
-                            .remedy("choose another name, or set `manage: own` on the policy"));
+                        return Err(Error::new(
+                            ErrorKind::AlreadyExists,
+                            format!(
+                                "it has an inline policy {name} with another document, which podrole did not write"
+                            ),
+                        )
+                        .resource(resource)
+                        .remedy("choose another name, or set `manage: own` on the policy"));
                     }
                     if observe_only {
-                        return Err(Error::new(ErrorKind::Conflict, format!("inline policy {name} differs, and the grant only observes the role"))
-                            .resource(resource));
+                        return Err(Error::new(
+                            ErrorKind::Conflict,
+                            format!("inline policy {name} differs, and the grant only observes the role"),
+                        )
+                        .resource(resource));
                     }
                     if !created {
                         self.note(
@@ -277,7 +296,11 @@ impl Builder<'_> {
                             summary: format!("{verb} inline policy {name} of {resource}"),
                             why: "the grant has its document".to_owned(),
                             resource: format!("inline policy {name} of {resource}"),
-                            changes: vec![Change::new("document", before.as_ref().map(describe), Some(describe(document)))],
+                            changes: vec![Change::new(
+                                "document",
+                                before.as_ref().map(describe),
+                                Some(describe(document)),
+                            )],
                             after: after.to_vec(),
                             action: Action::PutInlinePolicy {
                                 role: role.clone(),
@@ -306,7 +329,10 @@ impl Builder<'_> {
             let limit = quotas.map_or(INLINE_TOTAL, |quotas| quotas.inline_policies_size as usize);
             check_size(&format!("inline policies of {resource}"), size, limit)?;
         }
-        self.world.set(Read::AttachedPolicies { account: scene.account.clone(), role }, Fact::Present(Answer::Arns(attached)));
+        self.world.set(
+            Read::AttachedPolicies { account: scene.account.clone(), role },
+            Fact::Present(Answer::Arns(attached)),
+        );
         Ok(steps)
     }
 
@@ -323,13 +349,21 @@ impl Builder<'_> {
         for arn in self.world.attached(&scene.account, &role.name).cloned().unwrap_or_default() {
             let record = RoleRecord::Attached(arn.clone());
             if !recorded.contains(&record) && !keep.contains(&record) {
-                self.note(Level::Info, &resource, format!("unmanaged: policy {arn} is attached, but not by podrole; it stays"));
+                self.note(
+                    Level::Info,
+                    &resource,
+                    format!("unmanaged: policy {arn} is attached, but not by podrole; it stays"),
+                );
             }
         }
         for name in self.world.inline_policies(&scene.account, &role.name).cloned().unwrap_or_default() {
             let record = RoleRecord::Inline(name.clone());
             if !recorded.contains(&record) && !keep.contains(&record) {
-                self.note(Level::Info, &resource, format!("unmanaged: inline policy {name} is not podrole's; it stays"));
+                self.note(
+                    Level::Info,
+                    &resource,
+                    format!("unmanaged: inline policy {name} is not podrole's; it stays"),
+                );
             }
         }
         Ok(())
@@ -421,7 +455,13 @@ impl Builder<'_> {
         ))
     }
 
-    pub(super) fn drop_inline(&mut self, scene: &Scene<'_>, role: &Role, name: &PolicyName, after: &[u32]) -> Option<u32> {
+    pub(super) fn drop_inline(
+        &mut self,
+        scene: &Scene<'_>,
+        role: &Role,
+        name: &PolicyName,
+        after: &[u32],
+    ) -> Option<u32> {
         let names = self.world.inline_policies(&scene.account, &role.name).cloned().unwrap_or_default();
         if !names.contains(name) {
             return None;
@@ -445,7 +485,13 @@ impl Builder<'_> {
     }
 
     /// Deletes a customer-managed policy of ours with its last user, or takes this grant off its users.
-    pub(super) fn drop_policy(&mut self, scene: &Scene<'_>, arn: &Arn, after: &[u32], still_attached: bool) -> Option<u32> {
+    pub(super) fn drop_policy(
+        &mut self,
+        scene: &Scene<'_>,
+        arn: &Arn,
+        after: &[u32],
+        still_attached: bool,
+    ) -> Option<u32> {
         let policy = self.world.policy(&scene.account, arn).cloned()?;
         if !self.is_ours(&policy.tags) {
             return None;

@@ -37,9 +37,7 @@ impl Builder<'_> {
         let found = self.world.service_account(&cluster, &grant.namespace, &grant.service_account).cloned();
         let mut workloads: Vec<WorkloadRef> =
             grant.workloads.iter().map(|workload| workload.workload.clone()).collect();
-        for workload in
-            found.iter().flat_map(|found| marks::recorded_workloads(&found.annotations, &grant.namespace))
-        {
+        for workload in found.iter().flat_map(|found| marks::recorded_workloads(&found.annotations, &grant.namespace)) {
             if !workloads.contains(&workload) {
                 workloads.push(workload);
             }
@@ -49,7 +47,9 @@ impl Builder<'_> {
             workloads.into_iter().partition(|workload| self.was_only_restarted(scene, workload));
         let mut steps: Vec<u32> = pointed
             .iter()
-            .filter_map(|workload| self.restore(scene, workload, "podrole pointed it at the service account", Vec::new()))
+            .filter_map(|workload| {
+                self.restore(scene, workload, "podrole pointed it at the service account", Vec::new())
+            })
             .collect();
         for wanted in &grant.grant.kustomizations {
             let Ok((text, files)) = self.kustomization_files(&wanted.path) else { continue };
@@ -75,7 +75,9 @@ impl Builder<'_> {
         let resource = format!("service account {}", grant.grant.subject());
         let others = found.owners.iter().any(|owner| {
             // The controllers of a cluster that hand out token secrets write `secrets`; nobody else should own a part of it.
-            owner.manager != FIELD_MANAGER && !owner.fields.is_empty() && owner.fields.iter().any(|field| field != ".secrets")
+            owner.manager != FIELD_MANAGER
+                && !owner.fields.is_empty()
+                && owner.fields.iter().any(|field| field != ".secrets")
         });
         let delete = self.is_ours(&found.annotations) && !others;
         let keep: BTreeMap<String, String> = found
@@ -108,7 +110,11 @@ impl Builder<'_> {
             return Ok(steps);
         }
         if self.is_ours(&found.annotations) {
-            self.note(Level::Info, &resource, "podrole created it, but others set fields on it since: it stays, without podrole's");
+            self.note(
+                Level::Info,
+                &resource,
+                "podrole created it, but others set fields on it since: it stays, without podrole's",
+            );
         }
         let mut left = found;
         if !restarted.is_empty() {
@@ -137,7 +143,13 @@ impl Builder<'_> {
     }
 
     /// Takes what podrole set off a service account, except some annotations.
-    fn strip(&mut self, scene: &Scene<'_>, found: &ServiceAccount, keep: &BTreeMap<String, String>, steps: &mut Vec<u32>) {
+    fn strip(
+        &mut self,
+        scene: &Scene<'_>,
+        found: &ServiceAccount,
+        keep: &BTreeMap<String, String>,
+        steps: &mut Vec<u32>,
+    ) {
         let grant = scene.grant;
         let annotations = owned(&found.owners, ANNOTATIONS)
             .filter(|key| !keep.contains_key(key))
@@ -172,13 +184,7 @@ impl Builder<'_> {
         ));
     }
 
-    fn revoke_iam(
-        &mut self,
-        scene: &Scene<'_>,
-        place: &Place,
-        receipt: Option<&Receipt>,
-        after: &[u32],
-    ) -> Result<()> {
+    fn revoke_iam(&mut self, scene: &Scene<'_>, place: &Place, receipt: Option<&Receipt>, after: &[u32]) -> Result<()> {
         let provider = Arn::oidc_provider(&place.partition, &place.account, &place.issuer);
         let mut done = after.to_vec();
         if let Some(role) = self.world.role(&scene.account, &scene.grant.role).cloned() {
@@ -260,7 +266,12 @@ impl Builder<'_> {
                     RoleRecord::Attached(arn) => {
                         let detached: Vec<u32> = self.detach(scene, role, arn, after).into_iter().collect();
                         steps.extend(&detached);
-                        steps.extend(self.drop_policy(scene, arn, if detached.is_empty() { after } else { &detached }, false));
+                        steps.extend(self.drop_policy(
+                            scene,
+                            arn,
+                            if detached.is_empty() { after } else { &detached },
+                            false,
+                        ));
                     }
                     RoleRecord::Inline(name) => steps.extend(self.drop_inline(scene, role, name, after)),
                     RoleRecord::DataSync(target) => steps.extend(self.remove_data_sync(scene, &role.arn, target)),
@@ -270,10 +281,7 @@ impl Builder<'_> {
             }
             let mut depends = steps.clone();
             depends.extend(after);
-            self.world.set(
-                Read::Role { account: scene.account.clone(), role: role.name.clone() },
-                Fact::Absent,
-            );
+            self.world.set(Read::Role { account: scene.account.clone(), role: role.name.clone() }, Fact::Absent);
             steps.push(self.aws(
                 scene,
                 Draft {
@@ -288,10 +296,18 @@ impl Builder<'_> {
             return Ok(steps);
         }
         for arn in foreign_attached {
-            self.note(Level::Warning, &resource, format!("unmanaged: policy {arn} is attached, but not by podrole: the role stays"));
+            self.note(
+                Level::Warning,
+                &resource,
+                format!("unmanaged: policy {arn} is attached, but not by podrole: the role stays"),
+            );
         }
         for name in foreign_inline {
-            self.note(Level::Warning, &resource, format!("unmanaged: inline policy {name} is not podrole's: the role stays"));
+            self.note(
+                Level::Warning,
+                &resource,
+                format!("unmanaged: inline policy {name} is not podrole's: the role stays"),
+            );
         }
         match (removal.changed, removal.document) {
             (true, Some(document)) => steps.push(self.take_out(scene, role, document, after)),
@@ -365,8 +381,12 @@ impl Builder<'_> {
             };
             let Some(left) = left else { continue };
             let message = match receipt {
-                None => format!("podrole did not create it and cannot tell who {left}: it stays; give `revoke` the receipt of the apply to remove it"),
-                Some(_) => format!("podrole did not create it, and the receipt does not say that podrole {left}: it stays"),
+                None => format!(
+                    "podrole did not create it and cannot tell who {left}: it stays; give `revoke` the receipt of the apply to remove it"
+                ),
+                Some(_) => {
+                    format!("podrole did not create it, and the receipt does not say that podrole {left}: it stays")
+                }
             };
             self.note(Level::Warning, &resource, message);
         }
@@ -425,15 +445,21 @@ fn made<'r>(receipt: &'r Receipt, grant: &CheckedGrant) -> Result<Vec<&'r Action
         known.cluster == wanted.cluster && known.subject() == wanted.subject() && known.role.name == wanted.role.name
     });
     if !same {
-        return Err(Error::invalid(format!("the receipt is not of an apply of {} with role {}", wanted.subject(), wanted.role.name))
-            .remedy("give the receipt of this grant's apply, or none"));
+        return Err(Error::invalid(format!(
+            "the receipt is not of an apply of {} with role {}",
+            wanted.subject(),
+            wanted.role.name
+        ))
+        .remedy("give the receipt of this grant's apply, or none"));
     }
     Ok(receipt
         .plan
         .steps
         .iter()
         .zip(&receipt.steps)
-        .filter(|(_, step)| !matches!(step.outcome, Outcome::NotStarted | Outcome::Failed { effect_unknown: false, .. }))
+        .filter(|(_, step)| {
+            !matches!(step.outcome, Outcome::NotStarted | Outcome::Failed { effect_unknown: false, .. })
+        })
         .map(|(step, _)| &step.action)
         .collect())
 }

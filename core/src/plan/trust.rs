@@ -26,7 +26,12 @@ pub(crate) fn trust_requests(grant: &CheckedGrant, place: &Place, owner: &str) -
 }
 
 /// The request for a further service account that is recorded on the role, as this grant would make it today.
-pub(super) fn recorded_request(grant: &CheckedGrant, place: &Place, owner: &str, subject: &str) -> Option<TrustRequest> {
+pub(super) fn recorded_request(
+    grant: &CheckedGrant,
+    place: &Place,
+    owner: &str,
+    subject: &str,
+) -> Option<TrustRequest> {
     let (namespace, name) = subject.split_once('/')?;
     let mut request = trust_requests(grant, place, owner).into_iter().next()?;
     namespace.clone_into(&mut request.namespace);

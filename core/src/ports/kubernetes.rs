@@ -20,11 +20,8 @@ pub trait KubernetesRead: Send + Sync {
     /// Whether the namespace exists.
     async fn namespace_exists(&self, namespace: &Namespace) -> Result<bool>;
     /// A service account.
-    async fn service_account(
-        &self,
-        namespace: &Namespace,
-        name: &ServiceAccountName,
-    ) -> Result<Option<ServiceAccount>>;
+    async fn service_account(&self, namespace: &Namespace, name: &ServiceAccountName)
+    -> Result<Option<ServiceAccount>>;
     /// A Deployment, StatefulSet or DaemonSet.
     async fn workload(&self, workload: &WorkloadRef) -> Result<Option<Workload>>;
     /// The pods that run as a service account (field selector `spec.serviceAccountName`), all pages.

@@ -92,11 +92,8 @@ impl Job {
     async fn inner(mut self, log: CallLog) -> Result<Receipt> {
         let clock = self.backend.reads.clock();
         let begun = clock.elapsed();
-        let progress = Arc::new(Progress {
-            events: self.events.clone(),
-            sink: self.sink.clone(),
-            ended: AtomicBool::new(false),
-        });
+        let progress =
+            Arc::new(Progress { events: self.events.clone(), sink: self.sink.clone(), ended: AtomicBool::new(false) });
         let count = u32::try_from(self.plan.steps.len()).unwrap_or(u32::MAX);
         progress.tell(Event::Started { steps: count });
         let mut outcomes: BTreeMap<u32, StepReceipt> = BTreeMap::new();
@@ -175,9 +172,9 @@ impl Job {
                 for step in &self.plan.steps {
                     let ready = !started.contains(&step.id)
                         && step.depends_on.iter().all(|id| {
-                            outcomes.get(id).is_some_and(|done| {
-                                matches!(done.outcome, Outcome::Done | Outcome::AlreadyDone)
-                            })
+                            outcomes
+                                .get(id)
+                                .is_some_and(|done| matches!(done.outcome, Outcome::Done | Outcome::AlreadyDone))
                         });
                     if !ready {
                         continue;
@@ -195,7 +192,8 @@ impl Job {
                     };
                     // On a task of its own: whoever drops the run does not tear a call in two.
                     let run_log = CallLog::current().unwrap_or_default();
-                    let waited_for = step.depends_on.iter().filter_map(|id| depths.get(id)).copied().max().unwrap_or(looked);
+                    let waited_for =
+                        step.depends_on.iter().filter_map(|id| depths.get(id)).copied().max().unwrap_or(looked);
                     let clock = Arc::clone(clock);
                     let id = step.id;
                     tasks.spawn(async move {
@@ -266,12 +264,7 @@ impl Job {
         failure
     }
 
-    async fn wait_for_rollouts(
-        &self,
-        progress: &Progress,
-        clock: &Arc<dyn Clock>,
-        limit: Duration,
-    ) -> Result<()> {
+    async fn wait_for_rollouts(&self, progress: &Progress, clock: &Arc<dyn Clock>, limit: Duration) -> Result<()> {
         let deadline = clock.elapsed() + limit;
         let mut pause = Duration::from_millis(250);
         let mut said = None;
@@ -308,7 +301,10 @@ impl Job {
                 {
                     let rollout = &found.rollout;
                     let state = rollout.failure.clone().unwrap_or_else(|| {
-                        format!("{} of {} pods updated, {} available", rollout.updated, rollout.desired, rollout.available)
+                        format!(
+                            "{} of {} pods updated, {} available",
+                            rollout.updated, rollout.desired, rollout.available
+                        )
                     });
                     open.push((wanted.workload.to_string(), state));
                 }

@@ -13,7 +13,9 @@ use crate::model::{ClusterName, NewRole, RoleName};
 use crate::observe::Hints;
 use crate::plan::{Action, Step};
 use crate::policy::Document;
-use crate::ports::{AwsTarget, Backend, Clock, IamRead, IamWrite, KubernetesTarget, KubernetesWrite, ServiceAccountApply};
+use crate::ports::{
+    AwsTarget, Backend, Clock, IamRead, IamWrite, KubernetesTarget, KubernetesWrite, ServiceAccountApply,
+};
 
 pub(super) struct Performer {
     pub(super) backend: Backend,
@@ -76,7 +78,12 @@ impl Performer {
         }
     }
 
-    async fn service_account(&self, port: &dyn KubernetesWrite, create: bool, apply: &ServiceAccountApply) -> Result<bool> {
+    async fn service_account(
+        &self,
+        port: &dyn KubernetesWrite,
+        create: bool,
+        apply: &ServiceAccountApply,
+    ) -> Result<bool> {
         let created = port.apply_service_account(apply).await?;
         if create && !created {
             self.took_effect();
@@ -84,8 +91,11 @@ impl Performer {
             let mut theirs = apply.clone();
             theirs.annotations.remove(CREATED_BY);
             port.apply_service_account(&theirs).await?;
-            return Err(Error::new(ErrorKind::PlanStale, "somebody else created it at the same time; its mark as podrole's was dropped")
-                .remedy("plan again"));
+            return Err(Error::new(
+                ErrorKind::PlanStale,
+                "somebody else created it at the same time; its mark as podrole's was dropped",
+            )
+            .remedy("plan again"));
         }
         Ok(false)
     }
@@ -153,19 +163,16 @@ impl Performer {
             }
             Action::CreateRole { role } => self.create_role(read, iam, role).await,
             Action::UpdateTrust { role, before, after } => self.update_trust(read, iam, role, before, after).await,
-            Action::UpdateRole { role, description, max_session_duration } => iam
-                .update_role(role, description.as_deref(), *max_session_duration)
-                .await
-                .map(|()| false),
+            Action::UpdateRole { role, description, max_session_duration } => {
+                iam.update_role(role, description.as_deref(), *max_session_duration).await.map(|()| false)
+            }
             Action::PutBoundary { role, boundary } => iam.put_boundary(role, boundary).await.map(|()| false),
             Action::DeleteBoundary { role } => gone_is_done(iam.delete_boundary(role).await),
             Action::TagRole { role, tags } => {
                 self.known(|| async { iam.tag_role(role, tags).await.map(|()| false) }).await
             }
             Action::UntagRole { role, keys } => gone_is_done(iam.untag_role(role, keys).await),
-            Action::DeleteRole { role } => {
-                self.settled(|| async { gone_is_done(iam.delete_role(role).await) }).await
-            }
+            Action::DeleteRole { role } => self.settled(|| async { gone_is_done(iam.delete_role(role).await) }).await,
             Action::AttachPolicy { role, policy } => {
                 self.known(|| async { iam.attach_policy(role, policy).await.map(|()| false) }).await
             }
@@ -244,7 +251,8 @@ impl Performer {
     /// Retries while IAM does not yet know a principal that was just created, and on nothing else.
     async fn accepted<T, F: Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<T> {
         self.while_true("IAM knows the new principal", call, |error| {
-            error.get_code() == Some("MalformedPolicyDocument") && error.message().contains("Invalid principal in policy")
+            error.get_code() == Some("MalformedPolicyDocument")
+                && error.message().contains("Invalid principal in policy")
         })
         .await
     }
@@ -252,7 +260,8 @@ impl Performer {
     /// Retries while IAM does not yet know a thing that an earlier step of this run made.
     async fn known<T, F: Future<Output = Result<T>>>(&self, call: impl Fn() -> F) -> Result<T> {
         let fresh = !self.step.depends_on.is_empty();
-        self.while_true("IAM knows what was just created", call, |error| fresh && error.kind() == ErrorKind::NotFound).await
+        self.while_true("IAM knows what was just created", call, |error| fresh && error.kind() == ErrorKind::NotFound)
+            .await
     }
 
     /// Retries while IAM still sees what an earlier step of this run removed.
@@ -302,12 +311,16 @@ fn shows_ids(document: &Document) -> bool {
         .any(|principal| crate::policy::is_unique_id(principal))
 }
 
-fn contains(all: &std::collections::BTreeMap<String, String>, some: &std::collections::BTreeMap<String, String>) -> bool {
+fn contains(
+    all: &std::collections::BTreeMap<String, String>,
+    some: &std::collections::BTreeMap<String, String>,
+) -> bool {
     some.iter().all(|(key, value)| all.get(key) == Some(value))
 }
 
 fn stale(what: &str) -> Error {
-    Error::new(ErrorKind::PlanStale, format!("{what} since the plan was made")).remedy("plan again, and read the new plan before applying it")
+    Error::new(ErrorKind::PlanStale, format!("{what} since the plan was made"))
+        .remedy("plan again, and read the new plan before applying it")
 }
 
 fn same_or_stale(same: bool, error: Error) -> Result<bool> {

@@ -42,7 +42,8 @@ impl Disk {
         if !matches!(depth, Some(1..)) {
             return Err(outside());
         }
-        let root = fs::canonicalize(&self.root).map_err(|error| failed(path, "the root folder cannot be opened", &error))?;
+        let root =
+            fs::canonicalize(&self.root).map_err(|error| failed(path, "the root folder cannot be opened", &error))?;
         match fs::canonicalize(root.join(relative)) {
             Ok(place) if place.starts_with(&root) => Ok(Some(place)),
             Ok(_) => Err(outside()),
@@ -55,7 +56,8 @@ impl Disk {
         let Some(place) = self.place(path)? else { return Ok(None) };
         let size = fs::metadata(&place).map_err(|error| failed(path, "it cannot be read", &error))?.len();
         if size > LARGEST {
-            return Err(Error::invalid(format!("it has {size} bytes; at most {LARGEST} are read")).resource(format!("file {path}")));
+            return Err(Error::invalid(format!("it has {size} bytes; at most {LARGEST} are read"))
+                .resource(format!("file {path}")));
         }
         fs::read_to_string(&place).map(Some).map_err(|error| failed(path, "it cannot be read as text", &error))
     }

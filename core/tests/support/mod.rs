@@ -100,9 +100,7 @@ pub fn crowded() -> World {
     let tagged = |role: AccountRole| role.tag("team", "others").attached(S3_READ).inline("theirs", allow("sqs:*"));
     put_role(&mut world, "their-role", tagged(AccountRole::new(foreign_trust())));
     put_role(&mut world, "their-data-role", tagged(AccountRole::new(foreign_trust())));
-    account_mut(&mut world)
-        .policies
-        .extend(Account::new().policy("their-policy", allow("sns:*")).policies);
+    account_mut(&mut world).policies.extend(Account::new().policy("their-policy", allow("sns:*")).policies);
     let theirs = WorldServiceAccount::new().annotation("owner", "others", "helm").label("app", "theirs", "helm");
     put_service_account(&mut world, "theirs", theirs);
     put_workload(&mut world, WorkloadKind::Deployment, "theirs", WorldWorkload::new(1).running_as("theirs", "helm"));
@@ -159,7 +157,10 @@ impl Scenario {
 
     fn foreign_role(self) -> Self {
         let mut scenario = self.world(|world| {
-            let role = AccountRole::new(foreign_trust()).tag("team", "others").attached(S3_READ).inline("kept", allow("sqs:*"));
+            let role = AccountRole::new(foreign_trust())
+                .tag("team", "others")
+                .attached(S3_READ)
+                .inline("kept", allow("sqs:*"));
             put_role(world, ROLE, role);
         });
         scenario.foreign_role = true;
@@ -207,7 +208,9 @@ impl Scenario {
     /// The same, without what the grant puts on its role where no mark can be.
     pub fn without_unmarked(&self, world: &World) -> World {
         let mut world = world.clone();
-        if self.foreign_role && let Some(role) = account_mut(&mut world).roles.get_mut(&RoleName::new(ROLE).unwrap()) {
+        if self.foreign_role
+            && let Some(role) = account_mut(&mut world).roles.get_mut(&RoleName::new(ROLE).unwrap())
+        {
             for (attached, inline) in unmarked(&self.grant) {
                 role.attached_policies.retain(|arn| Some(arn.as_str()) != attached.as_deref());
                 role.inline_policies.retain(|name, _| Some(name.as_str()) != inline.as_deref());
@@ -223,7 +226,9 @@ fn unmarked(grant: &Grant) -> Vec<(Option<String>, Option<String>)> {
         .policies
         .iter()
         .map(|policy| match policy.source {
-            PolicySource::AwsManaged => (policy.name.as_ref().map(|name| format!("arn:aws:iam::aws:policy/{name}")), None),
+            PolicySource::AwsManaged => {
+                (policy.name.as_ref().map(|name| format!("arn:aws:iam::aws:policy/{name}")), None)
+            }
             PolicySource::Arn => (policy.arn.clone(), None),
             PolicySource::Customer => {
                 (policy.name.as_ref().map(|name| format!("arn:aws:iam::{ACCOUNT}:policy/{name}")), None)
@@ -243,7 +248,8 @@ pub fn second_grant() -> Grant {
 
 pub const KUSTOMIZATION: &str = "# ours\nresources:\n  - ../base # the base\nnamespace: devops-aurora-1\n";
 
-pub const PATCHED: &str = "resources:\n- ../base\npatches:\n- path: patch.yaml\n  target:\n    kind: Deployment\n    name: connections-app\n";
+pub const PATCHED: &str =
+    "resources:\n- ../base\npatches:\n- path: patch.yaml\n  target:\n    kind: Deployment\n    name: connections-app\n";
 pub const PATCH: &str = "- op: replace\n  path: /spec/replicas\n  value: 3\n- op: replace\n  path: /spec/template/spec/serviceAccountName\n  value: former # why\n";
 
 pub fn scenarios() -> Vec<Scenario> {
@@ -294,16 +300,20 @@ pub fn scenarios() -> Vec<Scenario> {
         Scenario::new("existing role", seed_grant()).foreign_role(),
         Scenario::new(
             "existing role with everything",
-            data_grant(None, None)
-                .policy_document("connections-s3", allow("s3:GetObject"))
-                .s3("buckets", ["connections-data"], S3Access::Read),
+            data_grant(None, None).policy_document("connections-s3", allow("s3:GetObject")).s3(
+                "buckets",
+                ["connections-data"],
+                S3Access::Read,
+            ),
         )
         .foreign_role(),
         Scenario::new("document created", documented("s3:GetObject")),
         Scenario::new("document only", bare_grant().policy_document("connections-s3", allow("s3:GetObject"))),
-        versions.iter().fold(Scenario::new("document updated, oldest pruned", documented("s3:Get6")), |scenario, action| {
-            scenario.after(documented(action))
-        }),
+        versions
+            .iter()
+            .fold(Scenario::new("document updated, oldest pruned", documented("s3:Get6")), |scenario, action| {
+                scenario.after(documented(action))
+            }),
         {
             let grant = seed_grant().policy_grant(own_document("their-policy"));
             Scenario { taken_over: Some("their-policy"), ..Scenario::new("document of others taken over", grant) }
@@ -311,9 +321,11 @@ pub fn scenarios() -> Vec<Scenario> {
         Scenario::new("customer policy by name", seed_grant().customer_policy("their-policy")),
         Scenario::new(
             "inline and preset",
-            seed_grant()
-                .inline_policy("queue", allow("sqs:SendMessage"))
-                .s3("buckets", ["connections-data", "connections-more"], S3Access::ReadWrite),
+            seed_grant().inline_policy("queue", allow("sqs:SendMessage")).s3(
+                "buckets",
+                ["connections-data", "connections-more"],
+                S3Access::ReadWrite,
+            ),
         ),
         Scenario::new("inline changed", seed_grant().inline_policy("queue", allow("sqs:ReceiveMessage")))
             .after(seed_grant().inline_policy("queue", allow("sqs:SendMessage"))),
@@ -321,9 +333,11 @@ pub fn scenarios() -> Vec<Scenario> {
         Scenario::new("data sync with conditions", data_grant(Some(ACCOUNT), Some("external-1"))),
         Scenario::new("data sync changed", data_grant(Some(ACCOUNT), None)).after(data_grant(None, None)),
         Scenario::new("existing service account", labelled.clone()).world(|world| {
-            let account = WorldServiceAccount::new()
-                .annotation("owner", "others", "helm")
-                .label("app.kubernetes.io/name", "connections", "helm");
+            let account = WorldServiceAccount::new().annotation("owner", "others", "helm").label(
+                "app.kubernetes.io/name",
+                "connections",
+                "helm",
+            );
             put_service_account(world, SERVICE_ACCOUNT, account);
         }),
         Scenario::new("labels dropped", seed_grant()).after(labelled),
@@ -340,12 +354,11 @@ pub fn scenarios() -> Vec<Scenario> {
                 .world(hand_made)
                 .after(seed_grant())
         },
-        Scenario::new("several kinds", seed_grant().stateful_set("connections-db").daemon_set("connections-agent")).world(
-            |world| {
+        Scenario::new("several kinds", seed_grant().stateful_set("connections-db").daemon_set("connections-agent"))
+            .world(|world| {
                 put_workload(world, WorkloadKind::StatefulSet, "connections-db", WorldWorkload::new(3));
                 put_workload(world, WorkloadKind::DaemonSet, "connections-agent", WorldWorkload::new(2));
-            },
-        ),
+            }),
         Scenario::new("workload of another manager taken over", {
             let mut workload = WorkloadGrant::new(WorkloadKind::Deployment, "connections-argo");
             workload.manage = Manage::Own;
@@ -354,20 +367,32 @@ pub fn scenarios() -> Vec<Scenario> {
         .world(|world| {
             put_workload(world, WorkloadKind::Deployment, "connections-argo", WorldWorkload::new(1));
         }),
-        Scenario::new("kustomization", bare_grant().policy("AmazonS3FullAccess").kustomization("app/kustomization.yaml", "connections-app"))
-            .world(|world| {
-                world.files.insert("app/kustomization.yaml".to_owned(), KUSTOMIZATION.to_owned());
-            }),
-        Scenario::new("kustomization with a patch file", seed_grant().kustomization("app/kustomization.yaml", "connections-app")).world(
-            |world| {
-                world.files.insert("app/kustomization.yaml".to_owned(), PATCHED.to_owned());
-                world.files.insert("app/patch.yaml".to_owned(), PATCH.to_owned());
-            },
-        ),
+        Scenario::new(
+            "kustomization",
+            bare_grant().policy("AmazonS3FullAccess").kustomization("app/kustomization.yaml", "connections-app"),
+        )
+        .world(|world| {
+            world.files.insert("app/kustomization.yaml".to_owned(), KUSTOMIZATION.to_owned());
+        }),
+        Scenario::new(
+            "kustomization with a patch file",
+            seed_grant().kustomization("app/kustomization.yaml", "connections-app"),
+        )
+        .world(|world| {
+            world.files.insert("app/kustomization.yaml".to_owned(), PATCHED.to_owned());
+            world.files.insert("app/patch.yaml".to_owned(), PATCH.to_owned());
+        }),
         Scenario::new("role with every setting", rich.clone()),
         Scenario::new("role settings changed", richer).after(rich),
         Scenario::new("trust for several", wider),
-        Scenario::new("policies removed", bare_grant().description("testing sa role for pod").policy("AmazonS3ReadOnlyAccess").deployment("connections-app")).after(
+        Scenario::new(
+            "policies removed",
+            bare_grant()
+                .description("testing sa role for pod")
+                .policy("AmazonS3ReadOnlyAccess")
+                .deployment("connections-app"),
+        )
+        .after(
             data_grant(None, Some("external-1"))
                 .policy_document("connections-s3", allow("s3:GetObject"))
                 .inline_policy("queue", allow("sqs:SendMessage"))
