@@ -38,8 +38,8 @@ fmt-check:
 check: ## compile everything without building it
 	@$(with_tools); set -x; cargo check --locked $(everything) --all-targets
 
-lint: ## clippy over everything, warnings are errors
-	@$(with_tools); set -x; cargo clippy --locked $(everything) --all-targets -- -D warnings
+lint: ## clippy over everything; errors fail, warnings are shown
+	@$(with_tools); set -x; cargo clippy --locked $(everything) --all-targets
 
 test: prerequisites fmt-check test-core lint test-rust test-python test-node test-examples ## set up and run every test there is
 
