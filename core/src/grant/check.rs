@@ -186,9 +186,10 @@ impl Grant {
         for (index, policy) in self.policies.iter().enumerate() {
             let path = format!("policies[{index}]");
             let checked = policy.check(&path)?;
-            let key = format!("{:?}", policy.arn.as_ref().or(policy.name.as_ref()));
-            if !seen.insert(key.clone()) {
-                return Err(Error::invalid(format!("{path}: {key} is named twice")));
+            let key = policy.arn.clone().or_else(|| policy.name.clone()).unwrap_or_default();
+            // An inline policy and a managed one may have the same name.
+            if !seen.insert((policy.inline, key.clone())) {
+                return Err(Error::invalid(format!("{path}: {key:?} is named twice")));
             }
             policies.push(checked);
         }

@@ -113,6 +113,9 @@ impl Job {
             }
         }
         if failure.is_none() {
+            failure = self.right_clusters().await.err();
+        }
+        if failure.is_none() {
             failure = self.steps(&progress, &clock, &mut outcomes).await;
         }
         if failure.is_none()
@@ -145,6 +148,18 @@ impl Job {
             _ => Leftovers::None,
         };
         Err(error.leftovers(leftovers).receipt(receipt))
+    }
+
+    /// Opens the writing half of every cluster of the plan, which refuses a wrong one: before the first write, on AWS too.
+    async fn right_clusters(&self) -> Result<()> {
+        for step in &self.plan.steps {
+            if let Some(cluster) = &step.target.cluster
+                && let Some(target) = step::kubernetes_target(cluster, &self.plan.hints)?
+            {
+                self.backend.writes.kubernetes(&target).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn steps(
