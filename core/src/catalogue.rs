@@ -313,7 +313,7 @@ mod tests {
         let values = one_of_each!(Outcome {
             Outcome::Done => Outcome::Done,
             Outcome::AlreadyDone => Outcome::AlreadyDone,
-            Outcome::Failed { .. } => Outcome::Failed { error: error(), effect_unknown: true },
+            Outcome::Failed { .. } => Outcome::Failed { error: Box::new(error()), effect_unknown: true },
             Outcome::NotStarted => Outcome::NotStarted,
             Outcome::Unknown => Outcome::Unknown,
         });

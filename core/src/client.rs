@@ -87,7 +87,7 @@ impl Client {
                 "owner {owner:?} must be 1 to 128 letters, digits and any of _.:/=+-@"
             )));
         }
-        let propagation = options.propagation.unwrap_or(Duration::from_secs(60));
+        let propagation = options.propagation.unwrap_or(Duration::from_mins(1));
         Ok(Self { inner: Arc::new(Inner { backend, owner, propagation, sink: options.sink }) })
     }
 

@@ -11,7 +11,7 @@ use crate::receipt::Receipt;
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What kind of failure it was. The snake_case codes are stable; later versions add kinds.
+/// What kind of failure it was. The `snake_case` codes are stable; later versions add kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -21,7 +21,7 @@ pub enum Outcome {
     /// It failed. `effect_unknown` is set when the answer was lost: the change may have been made.
     Failed {
         /// Why.
-        error: ErrorPayload,
+        error: Box<ErrorPayload>,
         /// Whether the change may have been made all the same.
         effect_unknown: bool,
     },

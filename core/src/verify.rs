@@ -363,7 +363,7 @@ impl Checks<'_> {
         let policies = self.grant.policies.clone();
         for policy in &policies {
             let name = policy.name.as_ref().map(PolicyName::as_str);
-            if let Some(arn) = self.grant.policy_arn(&policy.content, name, place)? {
+            if let Some(arn) = place.policy_arn(&policy.content, name)? {
                 let yes = format!("policy {arn} is attached");
                 let no = format!("policy {arn} is not attached");
                 self.judge(CheckKind::Attachment, &role, attached.contains(&arn), (&yes, &no), "apply the grant");

@@ -1,5 +1,7 @@
 //! Holds what the layout promises: which folder may name which library, one TLS stack, one compilation of the dependencies.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

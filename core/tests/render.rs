@@ -34,14 +34,14 @@ async fn colour_only_adds_codes() {
     let plan = client.plan(&grant()).await.expect("the seed's world can be planned for");
     let colored = plan.view().color(true).to_string();
     assert!(colored.contains("\u{1b}[32m+\u{1b}[0m"));
-    let mut plain = String::new();
+    let mut stripped = String::new();
     let mut rest = colored.as_str();
     while let Some((before, after)) = rest.split_once('\u{1b}') {
-        plain.push_str(before);
+        stripped.push_str(before);
         rest = after.split_once('m').expect("a code ends").1;
     }
-    plain.push_str(rest);
-    assert_eq!(plain, plan.to_string());
+    stripped.push_str(rest);
+    assert_eq!(stripped, plan.to_string());
 }
 
 #[tokio::test]

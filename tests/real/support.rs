@@ -12,7 +12,7 @@ pub(crate) const SERVICE_ACCOUNT: &str = "connections-serviceaccount-s3";
 pub(crate) const DEPLOYMENT: &str = "connections-app";
 pub(crate) const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 /// How long rollouts may take; none takes a tenth of it.
-pub(crate) const ROLLOUT: Duration = Duration::from_secs(120);
+pub(crate) const ROLLOUT: Duration = Duration::from_mins(2);
 
 /// An AWS account of its own and a namespace of its own.
 pub(crate) struct Scene {

@@ -83,20 +83,22 @@ impl CheckedGrant {
         }
         Ok(Place { partition, account: home, issuer })
     }
+}
 
+impl Place {
     /// The ARN of the managed policy that a policy of the grant stands for; `None` for inline ones.
-    pub(crate) fn policy_arn(&self, content: &PolicyContent, name: Option<&str>, place: &Place) -> Result<Option<Arn>> {
+    pub(crate) fn policy_arn(&self, content: &PolicyContent, name: Option<&str>) -> Result<Option<Arn>> {
         Ok(match content {
             PolicyContent::Arn(arn) => Some(arn.clone()),
             PolicyContent::AwsManaged(bare) => Some(Arn::new(
-                crate::policy::aws_managed_policy_arn(&place.partition, bare)
+                crate::policy::aws_managed_policy_arn(&self.partition, bare)
                     .map_err(|error| Error::invalid(error.to_string()))?,
             )?),
             PolicyContent::Customer(name, path) => {
-                Some(Arn::policy(&place.partition, &place.account, path.as_str(), name.as_str()))
+                Some(Arn::policy(&self.partition, &self.account, path.as_str(), name.as_str()))
             }
             PolicyContent::Managed(_, path) => {
-                Some(Arn::policy(&place.partition, &place.account, path.as_str(), name.unwrap_or_default()))
+                Some(Arn::policy(&self.partition, &self.account, path.as_str(), name.unwrap_or_default()))
             }
             PolicyContent::Inline(_) => None,
         })
@@ -185,10 +187,10 @@ fn iam_reads(
     }
     for policy in &grant.policies {
         let name = policy.name.as_ref().map(crate::model::PolicyName::as_str);
-        let Some(arn) = grant.policy_arn(&policy.content, name, place)? else { continue };
+        let Some(arn) = place.policy_arn(&policy.content, name)? else { continue };
         reads.insert(Read::Policy { account: account.clone(), arn: arn.clone() });
         if matches!(policy.content, PolicyContent::Managed(..)) {
-            document_reads(&account, &arn, observed, hints, reads);
+            document_reads(account.as_ref(), &arn, observed, hints, reads);
         }
     }
     // What an earlier version of the grant asked for, and this one does not.
@@ -197,7 +199,7 @@ fn iam_reads(
             match record {
                 RoleRecord::Attached(arn) if !arn.is_aws_managed_policy() => {
                     reads.insert(Read::Policy { account: account.clone(), arn: arn.clone() });
-                    document_reads(&account, &arn, observed, hints, reads);
+                    document_reads(account.as_ref(), &arn, observed, hints, reads);
                 }
                 RoleRecord::DataSync(role) => {
                     reads.insert(Read::Role { account: account.clone(), role });
@@ -211,19 +213,20 @@ fn iam_reads(
 
 /// The versions of a policy that exists, and the document in force.
 fn document_reads(
-    account: &Option<AccountId>,
+    account: Option<&AccountId>,
     arn: &Arn,
     observed: &Observed,
     hints: &Hints,
     reads: &mut BTreeSet<Read>,
 ) {
+    let account = account.cloned();
     let version = match observed.fact(&Read::Policy { account: account.clone(), arn: arn.clone() }) {
-        Some(_) => observed.policy(account, arn).map(|policy| policy.default_version.clone()),
+        Some(_) => observed.policy(&account, arn).map(|policy| policy.default_version.clone()),
         None => hints.policy_versions.get(arn).cloned(),
     };
     if let Some(version) = version {
         reads.insert(Read::PolicyVersions { account: account.clone(), arn: arn.clone() });
-        reads.insert(Read::PolicyDocument { account: account.clone(), arn: arn.clone(), version });
+        reads.insert(Read::PolicyDocument { account, arn: arn.clone(), version });
     }
 }
 

@@ -58,6 +58,7 @@ pub enum Read {
 
 /// What a read gave.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "most facts are present, and a box could not be matched through")]
 pub enum Fact {
     /// It exists.
     Present(Answer),

@@ -122,7 +122,7 @@ impl<'a> Builder<'a> {
         observed: &Observed,
         receipt: Option<&Receipt>,
     ) -> Plan {
-        self.notices.sort_by(|a, b| b.level.cmp(&a.level));
+        self.notices.sort_by_key(|notice| std::cmp::Reverse(notice.level));
         let mut hints = Hints::default();
         for grant in grants {
             if observed.fact(&cluster_read(grant)).is_some()

@@ -14,6 +14,16 @@ use crate::model::{Arn, NewRole, Quotas, Role, RoleName};
 use crate::observe::{Answer, Fact, Place, Read};
 use crate::policy::{Document, merge_data_sync, remove_data_sync};
 
+/// A new trust policy for a role that exists.
+pub(super) struct TrustChange {
+    pub(super) trust: Document,
+    pub(super) summary: String,
+    pub(super) why: String,
+    pub(super) changes: Vec<Change>,
+    /// The steps that it waits for.
+    pub(super) after: Vec<u32>,
+}
+
 impl Builder<'_> {
     /// Plans the AWS half; returns the steps after which the role can be named, and those after which it can do its work.
     pub(super) fn apply_iam(&mut self, scene: &Scene<'_>) -> Result<(Vec<u32>, Vec<u32>)> {
@@ -51,10 +61,10 @@ impl Builder<'_> {
         };
         let mut after_role: Vec<u32> = role_step.into_iter().chain(recorded).collect();
         after_role.extend(&before_role);
-        ready.extend(self.attach(scene, &place, &wanted, created, &after_role)?);
-        self.data_syncs(scene, &role_arn, exists.as_ref(), &after_role)?;
+        ready.extend(self.attach(scene, &wanted, created, &after_role)?);
+        self.data_syncs(scene, &role_arn, &after_role)?;
         if let (Some(role), true) = (&exists, created) {
-            self.retire(scene, &place, role, &records)?;
+            self.retire(scene, role, &records);
         }
         Ok((named, ready))
     }
@@ -267,7 +277,7 @@ impl Builder<'_> {
         }
         let own = grant.grant.role.manage == Manage::Own || self.is_ours(&role.tags);
         self.role_settings(scene, role, own && grant.grant.role.manage != Manage::Observe)?;
-        let Some(after_trust) = merged else {
+        let Some(trust) = merged else {
             return Ok(None);
         };
         if grant.grant.role.manage == Manage::Observe {
@@ -278,30 +288,20 @@ impl Builder<'_> {
             .resource(resource)
             .remedy("add the statement by hand, or set `role: {manage: merge}`"));
         }
-        self.check_trust_size(scene, &resource, &after_trust)?;
-        let mut changed = role.clone();
-        changed.trust = after_trust.clone();
-        self.world.set(
-            Read::Role { account: scene.account.clone(), role: grant.role.clone() },
-            Fact::Present(Answer::Role(changed)),
-        );
+        self.check_trust_size(scene, &resource, &trust)?;
         let changes = requests
             .iter()
             .map(|request| Change::add("trust", format!("{} (audience {})", request.subject(), request.audience)))
             .collect();
-        Ok(Some(self.aws(
+        Ok(Some(self.update_trust(
             scene,
-            Draft {
+            role,
+            TrustChange {
+                trust,
                 summary: format!("let {} into the trust of {resource}", grant.grant.subject()),
                 why: "the role exists; every other statement of its trust policy is kept".to_owned(),
-                resource,
                 changes,
                 after: after.to_vec(),
-                action: Action::UpdateTrust {
-                    role: grant.role.clone(),
-                    before: role.trust.clone(),
-                    after: after_trust,
-                },
             },
         )))
     }
@@ -454,7 +454,7 @@ impl Builder<'_> {
         ))
     }
 
-    fn data_syncs(&mut self, scene: &Scene<'_>, role_arn: &Arn, role: Option<&Role>, after: &[u32]) -> Result<()> {
+    fn data_syncs(&mut self, scene: &Scene<'_>, role_arn: &Arn, after: &[u32]) -> Result<()> {
         for (index, name) in scene.grant.data_syncs.iter().enumerate() {
             let Some(target) = self.world.role(&scene.account, name).cloned() else {
                 return Err(Error::new(ErrorKind::NotFound, "there is no such role to authorize for data syncs")
@@ -478,33 +478,24 @@ impl Builder<'_> {
             if let Some(id) = &request.external_id {
                 changes.push(Change::add("condition sts:ExternalId", id));
             }
-            let _ = role;
             self.update_trust(
                 scene,
                 &target,
-                merge.document,
-                format!("let role {} into the trust of {resource}", scene.grant.role),
-                "data syncs assume it".to_owned(),
-                changes,
-                after.to_vec(),
+                TrustChange {
+                    trust: merge.document,
+                    summary: format!("let role {} into the trust of {resource}", scene.grant.role),
+                    why: "data syncs assume it".to_owned(),
+                    changes,
+                    after: after.to_vec(),
+                },
             );
         }
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments)] // One call per kind of trust change; a struct would only repeat `Draft`.
-    pub(super) fn update_trust(
-        &mut self,
-        scene: &Scene<'_>,
-        role: &Role,
-        after_trust: Document,
-        summary: String,
-        why: String,
-        changes: Vec<Change>,
-        after: Vec<u32>,
-    ) -> u32 {
+    pub(super) fn update_trust(&mut self, scene: &Scene<'_>, role: &Role, change: TrustChange) -> u32 {
         let mut changed = role.clone();
-        changed.trust = after_trust.clone();
+        changed.trust = change.trust.clone();
         self.world.set(
             Read::Role { account: scene.account.clone(), role: role.name.clone() },
             Fact::Present(Answer::Role(changed)),
@@ -512,12 +503,16 @@ impl Builder<'_> {
         self.aws(
             scene,
             Draft {
-                summary,
-                why,
+                summary: change.summary,
+                why: change.why,
                 resource: format!("role {}", role.name),
-                changes,
-                after,
-                action: Action::UpdateTrust { role: role.name.clone(), before: role.trust.clone(), after: after_trust },
+                changes: change.changes,
+                after: change.after,
+                action: Action::UpdateTrust {
+                    role: role.name.clone(),
+                    before: role.trust.clone(),
+                    after: change.trust,
+                },
             },
         )
     }
@@ -546,14 +541,16 @@ impl Builder<'_> {
         Some(self.update_trust(
             scene,
             &target,
-            document,
-            format!("take role {} out of the trust of role {name}", scene.grant.role),
-            "podrole put it there".to_owned(),
-            vec![
-                Change::remove("trust", format!("AWS {role_arn}")),
-                Change::remove("trust", "Service s3.amazonaws.com"),
-            ],
-            Vec::new(),
+            TrustChange {
+                trust: document,
+                summary: format!("take role {} out of the trust of role {name}", scene.grant.role),
+                why: "podrole put it there".to_owned(),
+                changes: vec![
+                    Change::remove("trust", format!("AWS {role_arn}")),
+                    Change::remove("trust", "Service s3.amazonaws.com"),
+                ],
+                after: Vec::new(),
+            },
         ))
     }
 }

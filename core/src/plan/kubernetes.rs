@@ -39,7 +39,8 @@ pub(crate) fn identity_annotations(grant: &CheckedGrant, role_arn: &Arn) -> BTre
 }
 
 fn identity_hash(annotations: &BTreeMap<String, String>) -> String {
-    short_hash(&annotations.iter().map(|(key, value)| format!("{key}={value}\n")).collect::<String>())
+    let lines: Vec<String> = annotations.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+    short_hash(&lines.concat())
 }
 
 impl Builder<'_> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
+use super::iam::TrustChange;
 use super::trust::recorded_request;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::{Manage, PolicyContent};
@@ -26,7 +27,7 @@ impl Builder<'_> {
         let mut wanted = Vec::new();
         for policy in &scene.grant.policies {
             let name = policy.name.as_ref().map(PolicyName::as_str);
-            let arn = scene.grant.policy_arn(&policy.content, name, place)?;
+            let arn = place.policy_arn(&policy.content, name)?;
             wanted.push(match (&policy.content, arn, &policy.name) {
                 (PolicyContent::Managed(source, _), Some(arn), Some(_)) => {
                     let document = source.document(&place.partition)?;
@@ -207,12 +208,10 @@ impl Builder<'_> {
     pub(super) fn attach(
         &mut self,
         scene: &Scene<'_>,
-        place: &Place,
         wanted: &[Wanted],
         created: bool,
         after: &[u32],
     ) -> Result<Vec<u32>> {
-        let _ = place;
         let role = scene.grant.role.clone();
         let resource = format!("role {role}");
         let observe_only = scene.grant.grant.role.manage == Manage::Observe;
@@ -337,8 +336,7 @@ impl Builder<'_> {
     }
 
     /// Removes from a role of ours what this grant put there and no longer asks for, and says what others put there.
-    pub(super) fn retire(&mut self, scene: &Scene<'_>, place: &Place, role: &Role, keep: &[RoleRecord]) -> Result<()> {
-        let _ = place;
+    pub(super) fn retire(&mut self, scene: &Scene<'_>, role: &Role, keep: &[RoleRecord]) {
         for record in marks::role_records(&role.tags, &scene.id) {
             if !keep.contains(&record) {
                 self.take_back(scene, role, &record, &[]);
@@ -366,7 +364,6 @@ impl Builder<'_> {
                 );
             }
         }
-        Ok(())
     }
 
     /// Removes one recorded thing from a role of ours, then its record; keeps what another grant recorded too.
@@ -420,11 +417,13 @@ impl Builder<'_> {
         Some(self.update_trust(
             scene,
             &current,
-            document,
-            format!("take {subject} out of the trust of role {}", role.name),
-            "the grant no longer names it".to_owned(),
-            vec![Change::remove("trust", request.subject())],
-            after.to_vec(),
+            TrustChange {
+                trust: document,
+                summary: format!("take {subject} out of the trust of role {}", role.name),
+                why: "the grant no longer names it".to_owned(),
+                changes: vec![Change::remove("trust", request.subject())],
+                after: after.to_vec(),
+            },
         ))
     }
 

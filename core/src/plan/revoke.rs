@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
+use super::iam::TrustChange;
 use super::kubernetes::{ANNOTATIONS, LABELS, ROLE_ARN, kustomize_error, owned};
 use super::trust::{recorded_request, trust_requests, without};
 use crate::error::{Error, Result};
@@ -204,7 +205,7 @@ impl Builder<'_> {
         let mut marked = Vec::new();
         for policy in &scene.grant.policies {
             let name = policy.name.as_ref().map(PolicyName::as_str);
-            let Some(arn) = scene.grant.policy_arn(&policy.content, name, place)? else { continue };
+            let Some(arn) = place.policy_arn(&policy.content, name)? else { continue };
             let found = self.world.policy(&scene.account, &arn);
             if found.is_some_and(|found| self.is_ours(&found.tags) && found.tags.contains_key(&user)) {
                 marked.push(arn);
@@ -330,11 +331,13 @@ impl Builder<'_> {
         self.update_trust(
             scene,
             role,
-            document,
-            format!("take {subject} out of the trust of role {}", role.name),
-            "podrole let it in; every other statement is kept".to_owned(),
-            vec![Change::remove("trust", format!("system:serviceaccount:{}", subject.replace('/', ":")))],
-            after.to_vec(),
+            TrustChange {
+                trust: document,
+                summary: format!("take {subject} out of the trust of role {}", role.name),
+                why: "podrole let it in; every other statement is kept".to_owned(),
+                changes: vec![Change::remove("trust", format!("system:serviceaccount:{}", subject.replace('/', ":")))],
+                after: after.to_vec(),
+            },
         )
     }
 
@@ -375,7 +378,7 @@ impl Builder<'_> {
         let inline = self.world.inline_policies(&scene.account, &role.name).cloned().unwrap_or_default();
         for policy in &scene.grant.policies {
             let name = policy.name.as_ref();
-            let left = match scene.grant.policy_arn(&policy.content, name.map(PolicyName::as_str), place)? {
+            let left = match place.policy_arn(&policy.content, name.map(PolicyName::as_str))? {
                 Some(arn) => attached.contains(&arn).then(|| format!("attached {arn}")),
                 None => name.filter(|name| inline.contains(name)).map(|name| format!("wrote inline policy {name}")),
             };

@@ -105,10 +105,10 @@ impl Job {
                 let observed = observe(self.backend.reads.as_ref(), &grants, &self.plan.hints, purpose).await?;
                 self.plan.require_fresh(&observed)
             };
-            let mut stop = self.stop.clone();
+            let mut gentle_stop = self.stop.clone();
             tokio::select! {
                 biased;
-                () = stopped(&mut stop, Stop::Gently) => {}
+                () = stopped(&mut gentle_stop, Stop::Gently) => {}
                 looked = look => failure = looked.err(),
             }
         }
@@ -122,10 +122,10 @@ impl Job {
             && *self.stop.borrow() == Stop::No
             && let Some(limit) = self.options.wait
         {
-            let mut stop = self.stop.clone();
+            let mut gentle_stop = self.stop.clone();
             tokio::select! {
                 biased;
-                () = stopped(&mut stop, Stop::Gently) => progress.tell(Event::Cancelling),
+                () = stopped(&mut gentle_stop, Stop::Gently) => progress.tell(Event::Cancelling),
                 waited = self.wait_for_rollouts(&progress, &clock, limit) => failure = waited.err(),
             }
         }
@@ -175,10 +175,10 @@ impl Job {
         let mut started: BTreeSet<u32> = BTreeSet::new();
         let mut tasks: JoinSet<Performed> = JoinSet::new();
         let mut told = false;
-        let mut stop = self.stop.clone();
+        let mut gentle_stop = self.stop.clone();
         let mut hard_stop = self.stop.clone();
         loop {
-            let asked = *stop.borrow_and_update();
+            let asked = *gentle_stop.borrow_and_update();
             if asked != Stop::No && !told {
                 told = true;
                 progress.tell(Event::Cancelling);
@@ -231,7 +231,7 @@ impl Job {
                     tasks.detach_all();
                     break;
                 }
-                () = stopped(&mut stop, Stop::Gently), if asked == Stop::No => {}
+                () = stopped(&mut gentle_stop, Stop::Gently), if asked == Stop::No => {}
                 Some(joined) = tasks.join_next() => {
                     let Performed { id, log, took, result, changed } = match joined {
                         Ok(done) => done,
@@ -249,7 +249,7 @@ impl Job {
                         Err(error) => {
                             let error = error.resource(step.target.resource.clone());
                             let effect_unknown = changed || step::effect_unknown(&error);
-                            (Outcome::Failed { error: error.payload(), effect_unknown }, Some(error))
+                            (Outcome::Failed { error: Box::new(error.payload()), effect_unknown }, Some(error))
                         }
                     };
                     progress.tell(Event::StepFinished { step: id, outcome: outcome.clone(), duration_ms: millis(took) });
