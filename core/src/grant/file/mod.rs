@@ -132,6 +132,24 @@ impl Grant {
         read().map_err(|problem| problem.into_error(text))
     }
 
+    /// Reads the one grant of a value that a program made, in short or long form, and [checks](Grant::check) it.
+    ///
+    /// ```
+    /// use podrole::Grant;
+    /// use serde_json::json;
+    ///
+    /// let value = json!({"cluster": "a", "serviceAccount": "b/c", "role": "d", "policies": [{"s4": {}}]});
+    /// let error = Grant::from_value(&value).unwrap_err();
+    /// assert_eq!(error.message(), "policies[0].s4: unknown key; did you mean `s3`?");
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Grant::from_json`], with the path alone: there is no text whose line could be named.
+    pub fn from_value(value: &serde_json::Value) -> Result<Self> {
+        let read = || grant_of(&tree::read_json(&value.to_string())?);
+        read().map_err(Problem::into_error_without_place)
+    }
+
     /// Reads every grant of a file: YAML from `.yaml` and `.yml`, JSON from `.json`.
     ///
     /// # Errors

@@ -82,6 +82,12 @@ impl Problem {
         if several { self.in_document(number) } else { self }
     }
 
+    /// The error of a value that nobody wrote as text.
+    pub(super) fn into_error_without_place(mut self) -> Error {
+        self.0.place = None;
+        self.into_error("")
+    }
+
     /// The error, with the line of `source` that it is about.
     pub(super) fn into_error(self, source: &str) -> Error {
         let Parts { message: what, remedy, place, path, document, kind } = *self.0;
