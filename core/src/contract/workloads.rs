@@ -71,6 +71,14 @@ async fn deployment(context: &KubernetesContext) -> Result<(WorkloadRef, Workloa
     made(context, WorkloadKind::Deployment, &namespace).await
 }
 
+/// The pods of a service account in the workload's namespace that are not about to end.
+async fn pod_names(context: &KubernetesContext, workload: &WorkloadRef, name: &str) -> Result<Vec<String>, String> {
+    let pods = context.read.pods(&workload.namespace, &account(name)?).await.must("list")?;
+    let mut names: Vec<String> = pods.into_iter().filter(|pod| !pod.ending).map(|pod| pod.name).collect();
+    names.sort();
+    Ok(names)
+}
+
 /// What podrole applies when it points a workload at a service account.
 fn point(workload: &WorkloadRef, uid: &str) -> WorkloadApply {
     WorkloadApply {
@@ -155,14 +163,21 @@ async fn applying_on_a_workload_again_changes_nothing(context: &KubernetesContex
 }
 
 async fn annotations_of_the_object_start_no_rollout(context: &KubernetesContext) -> Found {
-    let (workload, before) = deployment(context).await?;
+    let (workload, _) = deployment(context).await?;
+    context.fixture.settle(&workload).await?;
+    let before = read(context, &workload).await?;
+    let pods = pod_names(context, &workload, "default").await?;
+    same("the number of pods", &pods.len(), &2)?;
     let apply =
         WorkloadApply { service_account: None, template_annotations: BTreeMap::new(), ..point(&workload, &before.uid) };
     context.write.apply_workload(&apply).await.must("apply")?;
     let found = read(context, &workload).await?;
     same("its mark", &found.annotations.get(MARK).map(String::as_str), &Some(""))?;
     same("its service account", &found.service_account, &None)?;
-    same("its generation", &found.rollout.generation, &before.rollout.generation)
+    // The server counts a Deployment's annotations in, and nothing else's.
+    same("its generation", &found.rollout.generation, &(before.rollout.generation + 1))?;
+    context.fixture.settle(&workload).await?;
+    same("its pods", &pod_names(context, &workload, "default").await?, &pods)
 }
 
 async fn annotations_of_the_template_start_a_rollout(context: &KubernetesContext) -> Found {
@@ -325,10 +340,7 @@ async fn no_pods_are_an_empty_list(context: &KubernetesContext) -> Found {
 async fn a_rollout_replaces_every_pod(context: &KubernetesContext) -> Found {
     let (workload, before) = deployment(context).await?;
     context.fixture.settle(&workload).await?;
-    let names = async |name: &str| -> Result<Vec<String>, String> {
-        let pods = context.read.pods(&workload.namespace, &account(name)?).await.must("list")?;
-        Ok(pods.into_iter().filter(|pod| !pod.ending).map(|pod| pod.name).collect())
-    };
+    let names = async |name: &str| pod_names(context, &workload, name).await;
     same("the pods before", &names("default").await?.len(), &2)?;
     context.write.apply_workload(&point(&workload, &before.uid)).await.must("apply")?;
     context.fixture.settle(&workload).await?;

@@ -108,7 +108,7 @@ fn refusal(status: &Status, call: &Call<'_>) -> Error {
                 return error(ErrorKind::Conflict).code("Conflict").remedy("it was changed or made anew: plan again");
             }
             error(ErrorKind::Conflict)
-                .code("FieldManagerConflict")
+                .code("Conflict")
                 .conflicts(conflicts)
                 .remedy("change it where the owner takes it from (Git, chart), or take the fields over with `force`")
         }

@@ -11,7 +11,9 @@ use super::rollout::{self, resource};
 use super::state::{CallRecord, State};
 use super::world::{WorldNamespace, WorldServiceAccount, WorldWorkload};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Arn, Namespace, Pod, ServiceAccount, ServiceAccountName, Workload, WorkloadName, WorkloadRef};
+use crate::model::{
+    Arn, Namespace, Pod, ServiceAccount, ServiceAccountName, Workload, WorkloadKind, WorkloadName, WorkloadRef,
+};
 use crate::ports::{KubernetesRead, KubernetesWrite, ServiceAccountApply, WorkloadApply, WorkloadRestore};
 
 /// Whom denials name.
@@ -119,14 +121,18 @@ impl WorldWorkload {
     }
 
     /// Takes the fields over. The API server fills an empty `serviceAccountName` from its alias; a change below `spec` is a
-    /// new generation.
-    fn set_fields(&mut self, fields: &Fields) {
+    /// new generation, and of a Deployment one of its annotations too.
+    fn set_fields(&mut self, kind: WorkloadKind, fields: &Fields) {
         let template_annotations = without_prefix(TEMPLATE_ANNOTATIONS, fields);
         let service_account = fields.get(SERVICE_ACCOUNT).or_else(|| fields.get(SERVICE_ACCOUNT_ALIAS)).cloned();
-        if template_annotations != self.template_annotations || service_account != self.service_account {
+        let annotations = without_prefix(ANNOTATIONS, fields);
+        if template_annotations != self.template_annotations
+            || service_account != self.service_account
+            || (kind == WorkloadKind::Deployment && annotations != self.annotations)
+        {
             self.generation += 1;
         }
-        self.annotations = without_prefix(ANNOTATIONS, fields);
+        self.annotations = annotations;
         self.template_annotations = template_annotations;
         self.service_account = service_account;
     }
@@ -275,7 +281,7 @@ impl KubernetesWrite for Kubernetes {
             let wanted =
                 workload_fields(&apply.annotations, &apply.template_annotations, apply.service_account.as_deref());
             ownership::apply(&mut fields, &mut held.owners, &wanted, apply.force, "apps/v1", write.now)?;
-            held.set_fields(&fields);
+            held.set_fields(*kind, &fields);
             Ok(())
         })
         .await
@@ -305,7 +311,7 @@ impl KubernetesWrite for Kubernetes {
             wanted.extend(removals(TEMPLATE_ANNOTATIONS, &restore.remove_template_annotations));
             let mut fields = held.fields();
             ownership::patch(&mut fields, &mut held.owners, &wanted, write.now);
-            held.set_fields(&fields);
+            held.set_fields(*kind, &fields);
             Ok(())
         })
         .await
@@ -313,7 +319,7 @@ impl KubernetesWrite for Kubernetes {
 }
 
 /// The API server checks the form of the name, not that there is such a service account.
-fn check_account_name(kind: crate::model::WorkloadKind, workload: &WorkloadName, name: &str) -> Result<()> {
+fn check_account_name(kind: WorkloadKind, workload: &WorkloadName, name: &str) -> Result<()> {
     ServiceAccountName::new(name).map(|_| ()).map_err(|error| {
         let kind = kind.kubernetes_kind();
         let message = format!(

@@ -32,7 +32,7 @@ async fn field_conflicts_name_their_owners_and_other_conflicts_have_none() {
     let causes =
         json!({"causes": [cause("conflict with \"helm\" using v1"), cause("conflict with \"argocd-controller\"")]});
     let error = failure(refusal(409, "Conflict", "Apply failed with 2 conflicts", causes)).await;
-    assert_eq!((error.kind(), error.get_code()), (ErrorKind::Conflict, Some("FieldManagerConflict")));
+    assert_eq!((error.kind(), error.get_code()), (ErrorKind::Conflict, Some("Conflict")));
     let owner = |manager: &str| FieldConflict { manager: manager.to_owned(), field: field.to_owned() };
     assert_eq!(error.get_conflicts(), [owner("argocd-controller"), owner("helm")]);
 
