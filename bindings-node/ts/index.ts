@@ -1,50 +1,99 @@
-/** Give a Kubernetes workload on Amazon EKS an AWS IAM role, in-process. */
-
-import { PodroleError } from './errors.js'
-import { type Outcome, native } from './native.js'
-
-export { type ErrorKind, PodroleError } from './errors.js'
-
-/** A policy document of AWS, ready for `JSON.stringify`. */
-export interface PolicyDocument {
-  readonly Version: string
-  readonly Statement: readonly PolicyStatement[]
-}
-
-/** A statement of a policy document. Its other elements are what the policy language allows. */
-export interface PolicyStatement {
-  readonly Effect: 'Allow' | 'Deny'
-  readonly [element: string]: unknown
-}
-
-/** The version of the core. */
-export const version: string = native.version()
-
 /**
- * Builds the trust policy that lets one service account of a cluster assume a role.
+ * Give a Kubernetes workload on Amazon EKS an AWS IAM role, in-process: plan it, apply it, verify it, revoke it.
  *
- * Nothing is called: the document comes from the arguments alone. It pins both `:sub` and `:aud`.
+ * Start with {@link Client}. `podrole/testing` has a simulated account and cluster to try it on.
  *
- * @param providerArn - The ARN of the cluster's OIDC provider in IAM; the issuer is read from it.
- * @param serviceAccount - The service account as `namespace/name`.
- * @throws {@link PodroleError} of kind `invalid_input` when an argument is no string or breaks a naming rule.
+ * @module
  */
-export function trustDocument(providerArn: string, serviceAccount: string): PolicyDocument {
-  text('providerArn', providerArn)
-  text('serviceAccount', serviceAccount)
-  return unwrap(native.trustDocument(providerArn, serviceAccount)) as PolicyDocument
-}
 
-function text(name: string, value: unknown): void {
-  if (typeof value !== 'string') {
-    const type = value === null ? 'null' : typeof value
-    throw new PodroleError('invalid_input', `${name} must be a string, this is ${type}`)
-  }
-}
+import { native } from './native.js'
 
-function unwrap(outcome: Outcome): unknown {
-  if (outcome.failure !== undefined) {
-    throw PodroleError.fromPayload(outcome.failure)
-  }
-  return JSON.parse(outcome.value ?? 'null')
-}
+export { dataSyncStatement, kustomizePatch, s3Policy, serviceAccountYaml, trustDocument } from './artifacts.js'
+export { type ApplyOptions, type CallOptions, Client, type InMemoryOptions, type RevokeOptions } from './client.js'
+export type { NewPolicyDocument, PolicyDocument, PolicyStatement } from './document.js'
+export {
+  type ErrorKind,
+  type ErrorPayload,
+  type FieldConflict,
+  type Leftovers,
+  PodroleError,
+  type Retry,
+} from './errors.js'
+export type {
+  CancellingEvent,
+  Event,
+  FinishedEvent,
+  StartedEvent,
+  StepFinishedEvent,
+  StepStartedEvent,
+  WaitingEvent,
+} from './events.js'
+export {
+  type Cluster,
+  type DataSyncGrant,
+  Grant,
+  type KustomizationGrant,
+  type Manage,
+  type Mechanism,
+  type PolicyGrant,
+  type PolicySource,
+  type ProviderGrant,
+  type RoleGrant,
+  type S3Access,
+  type S3Grant,
+  type Scope,
+  type ServiceAccountGrant,
+  type TokenGrant,
+  type TrustGrant,
+  type WorkloadGrant,
+  type WorkloadKind,
+} from './grant.js'
+export type {
+  ArnPolicyInput,
+  AwsManagedPolicyInput,
+  ClusterInput,
+  CustomerPolicyInput,
+  DataSyncInput,
+  DocumentPolicyInput,
+  GrantInput,
+  KustomizationInput,
+  PolicyInput,
+  ProviderInput,
+  RoleInput,
+  S3PolicyInput,
+  ServiceAccountInput,
+  TokenInput,
+  TrustInput,
+  WorkloadInput,
+} from './grant-input.js'
+export type { AbortSignalLike } from './options.js'
+export { type Hints, type Notice, type NoticeLevel, Plan, type PlanData, type PlanOptions, type RenderOptions, type Verb } from './plan.js'
+export {
+  type AlreadyDoneOutcome,
+  type Call,
+  type DoneOutcome,
+  type FailedOutcome,
+  type NotStartedOutcome,
+  type Outcome,
+  Receipt,
+  type ReceiptData,
+  type StepReceipt,
+  type UnknownOutcome,
+} from './receipt.js'
+export { type Check, type CheckKind, Report, type ReportData, type Status } from './report.js'
+export { type EventListener, Run } from './run.js'
+export type {
+  Action,
+  Change,
+  NewPolicy,
+  NewRole,
+  ServiceAccountApply,
+  Step,
+  Target,
+  WorkloadApply,
+  WorkloadRef,
+  WorkloadRestore,
+} from './step.js'
+
+/** The version of the package, and of the core in it. */
+export const version: string = native.version()

@@ -11,7 +11,7 @@ use crate::schema::SchemaVersion;
 
 /// What became of one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
 #[non_exhaustive]
 pub enum Outcome {
     /// The change was made.
@@ -112,5 +112,18 @@ impl fmt::Display for Receipt {
             self.depth,
             self.duration_ms
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Error, ErrorKind};
+
+    #[test]
+    fn the_json_of_an_outcome_is_camel_case_as_everything_else() {
+        let error = Box::new(Error::new(ErrorKind::Timeout, "no answer").payload());
+        let json = serde_json::to_value(Outcome::Failed { error, effect_unknown: true }).unwrap_or_default();
+        assert_eq!((json["kind"].as_str(), json["effectUnknown"].as_bool()), (Some("failed"), Some(true)), "{json}");
     }
 }

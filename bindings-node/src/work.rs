@@ -1,0 +1,128 @@
+//! Work under way: its events, its answer, and the way to stop it.
+
+use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
+
+use napi::bindgen_prelude::{Env, PromiseRaw, spawn};
+use napi::{Error, Result};
+use napi_derive::napi;
+use podrole::{Apply, ErrorKind, Event, Receipt};
+use serde::Serialize;
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
+
+use crate::failure::{thrown, written};
+
+/// How many events cross over at once.
+const BATCH: usize = 256;
+
+/// Work that began with the call that gave it. Letting go of it does not stop it.
+#[napi]
+pub struct Work {
+    stop: watch::Sender<u32>,
+    events: Option<Arc<Mutex<mpsc::UnboundedReceiver<Event>>>>,
+    answer: SyncMutex<Option<oneshot::Receiver<Result<String>>>>,
+}
+
+#[napi]
+impl Work {
+    /// Stops it: gently the first time, at once the second time.
+    #[napi]
+    pub fn cancel(&self) {
+        self.stop.send_modify(|asked| *asked += 1);
+    }
+
+    /// The events since the last call, at least one, as a JSON array; null after the last.
+    #[napi]
+    pub fn events<'e>(&self, env: &'e Env) -> Result<PromiseRaw<'e, Option<String>>> {
+        let events = self.events.clone();
+        env.spawn_future(async move {
+            let Some(events) = events else { return Ok(None) };
+            let mut batch = Vec::new();
+            events.lock().await.recv_many(&mut batch, BATCH).await;
+            if batch.is_empty() { Ok(None) } else { written(&batch).map(Some) }
+        })
+    }
+
+    /// What it comes to, as JSON text. It can be asked for once.
+    #[napi]
+    pub fn answer<'e>(&self, env: &'e Env) -> Result<PromiseRaw<'e, String>> {
+        let answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        env.spawn_future(async move {
+            let lost = || Error::from_reason("the work ended without an answer");
+            answer.ok_or_else(lost)?.await.unwrap_or_else(|_| Err(lost()))
+        })
+    }
+}
+
+impl Work {
+    /// Begins work that only reads: stopping it drops it.
+    pub(crate) fn reading<T: Serialize + Send + 'static>(
+        work: impl Future<Output = podrole::Result<T>> + Send + 'static,
+    ) -> Self {
+        let (stop, mut asked) = watch::channel(0);
+        let (sender, answer) = oneshot::channel();
+        spawn(async move {
+            let answer = tokio::select! {
+                biased;
+                () = asked_times(&mut asked, 1) => Err(thrown(cancelled())),
+                answer = work => answer.map_err(thrown).and_then(|value| written(&value)),
+            };
+            let _ = sender.send(answer);
+        });
+        Self { stop, events: None, answer: SyncMutex::new(Some(answer)) }
+    }
+
+    /// Begins a run.
+    pub(crate) fn run(apply: Apply) -> Self {
+        let (stop, asked) = watch::channel(0);
+        let (sender, answer) = oneshot::channel();
+        let (tell, events) = mpsc::unbounded_channel();
+        spawn(async move {
+            let answer = carry_out(apply, asked, tell).await;
+            let _ = sender.send(answer.map_err(thrown).and_then(|receipt| written(&receipt)));
+        });
+        Self { stop, events: Some(Arc::new(Mutex::new(events))), answer: SyncMutex::new(Some(answer)) }
+    }
+}
+
+async fn carry_out(
+    apply: Apply,
+    mut asked: watch::Receiver<u32>,
+    tell: mpsc::UnboundedSender<Event>,
+) -> podrole::Result<Receipt> {
+    // Making the plan only reads: there is no step to finish.
+    let mut run = tokio::select! {
+        biased;
+        () = asked_times(&mut asked, 1) => return Err(cancelled()),
+        run = apply.start() => run?,
+    };
+    let mut passed_on = 0;
+    loop {
+        tokio::select! {
+            () = asked_times(&mut asked, passed_on + 1) => {
+                run.cancel();
+                passed_on += 1;
+            }
+            event = run.next_event() => {
+                let Some(event) = event else { break };
+                let last = matches!(event, Event::Finished { .. });
+                let _ = tell.send(event);
+                if last {
+                    break;
+                }
+            }
+        }
+    }
+    run.finish().await
+}
+
+/// Ends when it was asked to stop so often.
+async fn asked_times(asked: &mut watch::Receiver<u32>, times: u32) {
+    if asked.wait_for(|asked| *asked >= times).await.is_err() {
+        // Nobody holds the work any more: it goes on to its end.
+        std::future::pending::<()>().await;
+    }
+}
+
+fn cancelled() -> podrole::Error {
+    podrole::Error::new(ErrorKind::Cancelled, "the call was cancelled before anything was written")
+}

@@ -1,0 +1,74 @@
+import { type ErrorPayload, PodroleError } from './errors.js'
+import { Receipt, type ReceiptData } from './receipt.js'
+
+/** Where a call was made: what a stack is taken from. */
+export interface Site {
+  readonly stack?: string
+}
+
+/** Remembers who called `below`, so that an error that comes later points there. */
+export function siteOf(below: (...args: never[]) => unknown): Site {
+  const site: Site = {}
+  Error.captureStackTrace(site, below)
+  return site
+}
+
+/** Gives an error the stack of the call. */
+export function at(site: Site, error: PodroleError): PodroleError {
+  const frames = site.stack?.indexOf('\n    at ') ?? -1
+  if (frames >= 0) {
+    error.stack = `${error.name}: ${error.message}${site.stack?.slice(frames)}`
+  }
+  return error
+}
+
+/** The error that a failure of the native half stands for. */
+export function errorOf(thrown: unknown, cause?: unknown): PodroleError {
+  if (thrown instanceof PodroleError) {
+    return thrown
+  }
+  const failure = failureOf(thrown)
+  if (failure === undefined) {
+    const message = thrown instanceof Error ? thrown.message : String(thrown)
+    return new PodroleError({ kind: 'unexpected', message }, { cause: thrown })
+  }
+  const { receipt, causes = [], ...payload } = failure
+  // Innermost first: each is the cause of the one before.
+  const beneath = causes.reduceRight<Error | undefined>(
+    (inner, message) => new Error(message, inner === undefined ? {} : { cause: inner }),
+    undefined,
+  )
+  return new PodroleError(payload, {
+    cause: cause ?? beneath,
+    receipt: receipt === undefined ? undefined : Receipt.of(receipt),
+  })
+}
+
+type Failure = ErrorPayload & { readonly receipt?: ReceiptData; readonly causes?: readonly string[] }
+
+function failureOf(thrown: unknown): Failure | undefined {
+  if (!(thrown instanceof Error) || !thrown.message.startsWith('{"kind":')) {
+    return undefined
+  }
+  return JSON.parse(thrown.message) as Failure
+}
+
+/** Makes a synchronous native call; what it throws points at the caller of `below`. */
+export function call<T>(below: (...args: never[]) => unknown, work: () => T): T {
+  try {
+    return work()
+  } catch (thrown) {
+    throw at(siteOf(below), errorOf(thrown))
+  }
+}
+
+/** Whatever was parsed, so that nobody changes what a plan says between reading and applying it. */
+export function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const item of Object.values(value)) {
+      frozen(item)
+    }
+  }
+  return value
+}

@@ -1,0 +1,250 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
+import { at, errorOf, type Site, siteOf } from './call.js'
+import { PodroleError } from './errors.js'
+import type { GrantInput } from './grant-input.js'
+import { described, invalid, jsonOf } from './input.js'
+import { Memory } from './memory.js'
+import { native, type NativeClient, type NativeWork } from './native.js'
+import { type AbortSignalLike, callable, flag, options, seconds, signal } from './options.js'
+import { Plan, type PlanData } from './plan.js'
+import { Receipt, type ReceiptData } from './receipt.js'
+import { Report, type ReportData } from './report.js'
+import { type EventListener, failureOf, Run } from './run.js'
+
+/** Options of a call that only reads. */
+export interface CallOptions {
+  /** Ends the call: it then rejects with a {@link PodroleError} of kind `cancelled`, whose `cause` is the signal's reason. */
+  readonly signal?: AbortSignalLike | undefined
+}
+
+/** Options of {@link Client.apply}. */
+export interface ApplyOptions {
+  /**
+   * Cancels the run, as {@link Run.cancel} does: the step in flight finishes, no further one starts, and the run rejects with the receipt.
+   * Already aborted, nothing is called at all.
+   */
+  readonly signal?: AbortSignalLike | undefined
+  /** After the writes, wait at most so many seconds until the rollouts are complete. Default: return when the writes are accepted. */
+  readonly wait?: number | undefined
+  /** Receives the events of this run. */
+  readonly onEvent?: EventListener | undefined
+}
+
+/** Options of {@link Client.revoke}. */
+export interface RevokeOptions extends ApplyOptions {
+  /** The receipt of the apply, which tells what was put where no mark can be (attachments on a role that podrole did not create). */
+  readonly receipt?: Receipt | ReceiptData | undefined
+  /** Whether the cluster's OIDC provider goes too, if podrole made it and no role's trust names it; default no. */
+  readonly removeProvider?: boolean | undefined
+}
+
+/** Options of {@link Client.inMemory}. */
+export interface InMemoryOptions {
+  /**
+   * Who runs podrole: marks and trust statements are theirs, and two owners do not touch each other's things. 1–128 letters, digits and any of
+   * `_.:/=+-@`; default `podrole`.
+   */
+  readonly owner?: string | undefined
+  /** How many seconds IAM may take until every part of it knows what was just created; default 60. */
+  readonly propagation?: number | undefined
+  /** Receives the events of every run. */
+  readonly onEvent?: EventListener | undefined
+}
+
+/**
+ * Plans, applies, verifies and revokes grants.
+ *
+ * A client holds no timer and no socket that keeps the process alive: the process ends by itself when its work is done.
+ *
+ * ```ts
+ * import { Client } from 'podrole'
+ * import { Memory } from 'podrole/testing'
+ *
+ * const client = Client.inMemory(new Memory())
+ * const grant = {
+ *   cluster: 'devops_aurora',
+ *   serviceAccount: 'devops-aurora-1/connections-serviceaccount-s3',
+ *   role: 'connections-role-test',
+ *   policies: ['AmazonS3FullAccess'],
+ *   deployments: ['connections-app'],
+ * }
+ * const plan = await client.plan(grant)
+ * console.log(String(plan))
+ * const receipt = await client.apply(plan)
+ * const report = await client.verify(grant)
+ * report.throwForFailures()
+ * await client.revoke(grant, { receipt })
+ * await client.close()
+ * ```
+ */
+export class Client {
+  #native: NativeClient | undefined
+  readonly #listeners: readonly EventListener[]
+  readonly #runs = new Set<Promise<unknown>>()
+
+  private constructor(client: NativeClient, listener: EventListener | undefined) {
+    this.#native = client
+    this.#listeners = listener === undefined ? [] : [listener]
+  }
+
+  /**
+   * A client of a simulated account and cluster: see `podrole/testing`.
+   *
+   * @throws {@link PodroleError} of kind `invalid_input` for what is not a {@link Memory}, and for an illegal option.
+   */
+  static inMemory(memory: Memory, given: InMemoryOptions = {}): Client {
+    try {
+      if (!(memory instanceof Memory)) {
+        throw invalid(`memory must be a Memory of podrole/testing, this is ${described(memory)}`)
+      }
+      const { owner, propagation, onEvent } = options<InMemoryOptions>(given, ['owner', 'propagation', 'onEvent'])
+      const settings = jsonOf({ owner, propagation: seconds(propagation, 'options.propagation') }, 'options')
+      const client = native.Client.inMemory(Memory.native(memory), settings)
+      return new Client(client, callable<EventListener>(onEvent, 'options.onEvent'))
+    } catch (thrown) {
+      throw at(siteOf(Client.inMemory), errorOf(thrown))
+    }
+  }
+
+  /**
+   * What would be done to bring a grant about. Nothing is written.
+   *
+   * @throws {@link PodroleError} of kind `invalid_input` for a grant that breaks a rule; of any kind for what the reads met, and for what can
+   * be known to fail before the first write.
+   */
+  async plan(grant: GrantInput, options?: CallOptions): Promise<Plan> {
+    return this.#read(siteOf(this.plan), options, (client) => client.plan(jsonOf(grant, 'the grant')), Plan.of)
+  }
+
+  /**
+   * Carries out a plan, or plans and carries out a grant in one go. It starts at once.
+   *
+   * A plan that was made earlier is compared with the world first, and refused as `plan_stale` when it moved.
+   *
+   * @returns The run: await it for the receipt, iterate over it for the events. It rejects with a {@link PodroleError} that has `leftovers`
+   * and `receipt`.
+   */
+  apply(planOrGrant: Plan | PlanData | GrantInput, options?: ApplyOptions): Run {
+    return this.#run(siteOf(this.apply), options, ['signal', 'wait', 'onEvent'], (client, settings) => {
+      const json = jsonOf(planOrGrant, 'the plan or grant')
+      return isPlan(planOrGrant) ? client.applyPlan(json, settings) : client.apply(json, settings)
+    })
+  }
+
+  /**
+   * Whether a grant is in force, as far as the configuration tells. Reads only. A failed check is not an error: see
+   * {@link Report.throwForFailures}.
+   *
+   * @throws {@link PodroleError} of kind `invalid_input`, and of any kind for what the reads met.
+   */
+  async verify(grant: GrantInput, options?: CallOptions): Promise<Report> {
+    return this.#read(siteOf(this.verify), options, (client) => client.verify(jsonOf(grant, 'the grant')), Report.of)
+  }
+
+  /**
+   * What `revoke` would do. Nothing is written.
+   *
+   * @throws {@link PodroleError} as {@link Client.plan}.
+   */
+  async planRevoke(grant: GrantInput, options?: CallOptions): Promise<Plan> {
+    return this.#read(siteOf(this.planRevoke), options, (client) => client.planRevoke(jsonOf(grant, 'the grant')), Plan.of)
+  }
+
+  /**
+   * Takes back what podrole did for a grant: only what carries its marks. It starts at once, as {@link Client.apply}. What is gone already is
+   * not an error.
+   */
+  revoke(grant: GrantInput, options?: RevokeOptions): Run {
+    const legal = ['signal', 'wait', 'onEvent', 'receipt', 'removeProvider'] as const
+    return this.#run<RevokeOptions>(siteOf(this.revoke), options, legal, (client, settings) =>
+      client.revoke(jsonOf(grant, 'the grant'), settings),
+    )
+  }
+
+  /** Closes the client: runs under way go on to their end, which this waits for, and every further call rejects. Closing again is nothing. */
+  async close(): Promise<void> {
+    this.#native = undefined
+    await Promise.allSettled(this.#runs)
+  }
+
+  /** Closes the client at the end of an `await using` block. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #read<T, U>(
+    site: Site,
+    given: CallOptions | undefined,
+    begin: (client: NativeClient) => NativeWork,
+    made: (data: T) => U,
+  ): Promise<U> {
+    let stop: AbortSignalLike | undefined
+    let abort: (() => void) | undefined
+    try {
+      stop = signal(options<CallOptions>(given, ['signal']).signal, 'options.signal')
+      throwIfAborted(stop)
+      const work = begin(this.#open())
+      abort = () => work.cancel()
+      stop?.addEventListener('abort', abort, { once: true })
+      return made(JSON.parse(await work.answer()) as T)
+    } catch (thrown) {
+      throw at(site, failureOf(thrown, stop))
+    } finally {
+      if (abort !== undefined) {
+        stop?.removeEventListener('abort', abort)
+      }
+    }
+  }
+
+  #run<O extends RevokeOptions>(
+    site: Site,
+    given: O | undefined,
+    legal: readonly (keyof O & string)[],
+    begin: (client: NativeClient, settings: string) => NativeWork,
+  ): Run {
+    const run = Run.start({
+      site,
+      begin: () => {
+        const taken = options<RevokeOptions>(given, legal as readonly (keyof RevokeOptions)[])
+        const stop = signal(taken.signal, 'options.signal')
+        const listener = callable<EventListener>(taken.onEvent, 'options.onEvent')
+        const settings = jsonOf(
+          {
+            wait: seconds(taken.wait, 'options.wait'),
+            receipt: taken.receipt,
+            removeProvider: flag(taken.removeProvider, 'options.removeProvider'),
+          },
+          'options',
+        )
+        throwIfAborted(stop)
+        const work = begin(this.#open(), settings)
+        return { work, signal: stop, listeners: listener === undefined ? this.#listeners : [...this.#listeners, listener] }
+      },
+    })
+    const ended = run.finish().catch(() => undefined)
+    this.#runs.add(ended)
+    void ended.then(() => this.#runs.delete(ended))
+    return run
+  }
+
+  #open(): NativeClient {
+    if (this.#native === undefined) {
+      throw invalid('the client is closed', 'make another client')
+    }
+    return this.#native
+  }
+}
+
+function isPlan(value: Plan | PlanData | GrantInput): value is Plan | PlanData {
+  return 'steps' in value && 'verb' in value
+}
+
+function throwIfAborted(stop: AbortSignalLike | undefined): void {
+  if (stop?.aborted === true) {
+    throw new PodroleError(
+      { kind: 'cancelled', message: 'the signal was aborted before the call', retry: 'safe' },
+      { cause: stop.reason },
+    )
+  }
+}

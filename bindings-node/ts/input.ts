@@ -1,0 +1,137 @@
+import { PodroleError } from './errors.js'
+
+/** How deep objects may be nested: more than any grant or world, and far less than a stack holds. */
+const LEVELS = 100
+
+/**
+ * The JSON text of an object that a caller hands over. Only what JSON can hold passes; the error names the place of everything else.
+ *
+ * @param what - What the object is, for the error (`the grant`). Paths begin below it.
+ */
+export function jsonOf(value: unknown, what: string): string {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid(`${what} must be an object, this is ${described(value)}`)
+  }
+  return JSON.stringify(plain(value, what, []))
+}
+
+function plain(value: unknown, path: string, above: object[]): unknown {
+  switch (typeof value) {
+    case 'string':
+      return text(value, path)
+    case 'boolean':
+      return value
+    case 'number':
+      if (!Number.isFinite(value)) {
+        throw invalid(`${path} must be a finite number, this is ${value}`)
+      }
+      return value
+    case 'object':
+      return value === null ? null : container(value, path, above)
+    default:
+      throw invalid(`${path} must be data, this is ${described(value)}`)
+  }
+}
+
+function container(value: object, path: string, above: object[]): unknown {
+  if (above.includes(value)) {
+    throw invalid(`${path} leads back to an object that contains it`, 'break the cycle')
+  }
+  if (above.length >= LEVELS) {
+    throw invalid(`${path.slice(0, 200)}… is nested more than ${LEVELS} levels deep`)
+  }
+  above.push(value)
+  const copy = Array.isArray(value) ? list(value, path, above) : mapping(value, path, above)
+  above.pop()
+  return copy
+}
+
+function list(value: readonly unknown[], path: string, above: object[]): unknown[] {
+  const copy: unknown[] = []
+  for (let index = 0; index < value.length; index += 1) {
+    copy.push(plain(read(value, index, `${path}[${index}]`), `${path}[${index}]`, above))
+  }
+  return copy
+}
+
+function mapping(value: object, path: string, above: object[]): unknown {
+  const tag = Object.prototype.toString.call(value)
+  if (tag !== '[object Object]') {
+    throw invalid(
+      `${path} must be a plain object, this is ${described(value)}`,
+      value instanceof Promise ? 'await it' : 'write it as an object literal, or use Object.fromEntries',
+    )
+  }
+  // Without a prototype, so that a key `__proto__` is a key like any other, and refused as one.
+  const copy = Object.create(null) as Record<string, unknown>
+  for (const key of Object.keys(value)) {
+    const place = below(above.length === 1 ? '' : path, key)
+    const item = read(value, key, place)
+    if (item !== undefined) {
+      copy[key] = plain(item, place, above)
+    }
+  }
+  return copy
+}
+
+function read(value: object, key: string | number, path: string): unknown {
+  try {
+    return (value as Record<string | number, unknown>)[key]
+  } catch (cause) {
+    throw invalid(`${path} cannot be read: its getter throws`, undefined, cause)
+  }
+}
+
+/** The path of a property. */
+export function below(path: string, key: string): string {
+  if (!/^[A-Za-z_$][\w$]*$/.test(key)) {
+    return `${path}[${JSON.stringify(key)}]`
+  }
+  return path === '' ? key : `${path}.${key}`
+}
+
+/** A text that a native call may get. */
+export function text(value: unknown, path: string): string {
+  if (typeof value !== 'string') {
+    throw invalid(`${path} must be a string, this is ${described(value)}`)
+  }
+  if (/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/.test(value)) {
+    throw invalid(`${path} holds half of a surrogate pair, which is no text`)
+  }
+  return value
+}
+
+/** What a value is, in words. */
+export function described(value: unknown): string {
+  switch (typeof value) {
+    case 'undefined':
+      return 'undefined'
+    case 'string':
+      return `the string ${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)}`
+    case 'number':
+    case 'boolean':
+      return `${value}`
+    case 'object': {
+      if (value === null) {
+        return 'null'
+      }
+      const kind = Object.prototype.toString.call(value).slice('[object '.length, -1)
+      return kind === 'Object' ? 'an object' : /^[AEIOU]/.test(kind) ? `an ${kind}` : `a ${kind}`
+    }
+    default:
+      return `a ${typeof value}`
+  }
+}
+
+/** The error for input that breaks a rule. */
+export function invalid(message: string, remedy?: string, cause?: unknown): PodroleError {
+  return new PodroleError(
+    { kind: 'invalid_input', message, ...(remedy === undefined ? {} : { remedy }) },
+    cause === undefined ? {} : { cause },
+  )
+}
+
+/** The JSON text of something that was written as JSON: the text itself, or what was parsed from it. */
+export function textOf(json: unknown, what: string): string {
+  return typeof json === 'string' ? text(json, what) : jsonOf(json, what)
+}

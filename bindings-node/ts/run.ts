@@ -1,0 +1,188 @@
+import { at, errorOf, frozen, type Site } from './call.js'
+import { PodroleError } from './errors.js'
+import type { Event } from './events.js'
+import type { NativeWork } from './native.js'
+import type { AbortSignalLike } from './options.js'
+import { Receipt, type ReceiptData } from './receipt.js'
+
+/** Receives events. What it throws first becomes a process warning: it costs neither the run nor the process. */
+export type EventListener = (event: Event) => void
+
+/** @internal What a run is made from. */
+export interface RunStart {
+  readonly site: Site
+  /** Checks the input and begins the native work. */
+  begin(): { work: NativeWork; signal: AbortSignalLike | undefined; listeners: readonly EventListener[] }
+}
+
+/**
+ * A run under way. It began when it was made: awaiting it gives the {@link Receipt}, iterating over it gives the events.
+ *
+ * Leaving an iteration does not cancel the run, and neither does letting go of it; {@link Run.cancel} and an aborted signal do. Events that
+ * nobody reads never hold it up. A run that nobody awaits goes on to its end, and its failure is then nobody's: there is no unhandled
+ * rejection.
+ *
+ * ```ts
+ * import { Client } from 'podrole'
+ * import { Memory } from 'podrole/testing'
+ *
+ * const client = Client.inMemory(new Memory())
+ * const run = client.apply({
+ *   cluster: 'devops_aurora',
+ *   serviceAccount: 'devops-aurora-1/connections-serviceaccount-s3',
+ *   role: 'connections-role-test',
+ * })
+ * for await (const event of run) {
+ *   if (event.kind === 'step_finished') console.log(event.step, event.outcome.kind)
+ * }
+ * const receipt = await run
+ * console.log(String(receipt))
+ * ```
+ */
+export class Run implements Promise<Receipt>, AsyncIterable<Event> {
+  /** How `Object.prototype.toString` names it. */
+  readonly [Symbol.toStringTag] = 'Run'
+  readonly #result: Promise<Receipt>
+  readonly #events: Event[] = []
+  #work: NativeWork | undefined
+  #ended = false
+  /** How many events `nextEvent` gave. */
+  #given = 0
+  #waiting: (() => void)[] = []
+  #warned = false
+
+  /** @internal */
+  private constructor(start: RunStart) {
+    this.#result = this.#carryOut(start)
+    // Whoever awaits the run gets the rejection; a run that nobody awaits must not end the process.
+    this.#result.catch(() => undefined)
+  }
+
+  /** @internal */
+  static start(start: RunStart): Run {
+    return new Run(start)
+  }
+
+  /**
+   * Asks the run to stop. The first time, the steps under way finish and no other begins; the second time, the run ends at once and says of
+   * the steps under way that their outcome is unknown. Unless every step is done by then, the run rejects with a {@link PodroleError} of kind
+   * `cancelled`, with the receipt. After the end, nothing happens.
+   */
+  cancel(): void {
+    this.#work?.cancel()
+  }
+
+  /** The next event that this method has not given yet; undefined after the last. */
+  async nextEvent(): Promise<Event | undefined> {
+    const index = this.#given
+    this.#given += 1
+    return this.#event(index)
+  }
+
+  /** The events from the first on, also those that are past already: every iteration gives them all. */
+  async *[Symbol.asyncIterator](): AsyncIterableIterator<Event> {
+    for (let index = 0; ; index += 1) {
+      const event = await this.#event(index)
+      if (event === undefined) {
+        return
+      }
+      yield event
+    }
+  }
+
+  /** Waits for the end, as awaiting the run itself does. */
+  finish(): Promise<Receipt> {
+    return this.#result.then((receipt) => receipt)
+  }
+
+  /** As of a promise of the receipt. */
+  then<T = Receipt, U = never>(
+    onFulfilled?: ((receipt: Receipt) => T | PromiseLike<T>) | null,
+    onRejected?: ((reason: PodroleError) => U | PromiseLike<U>) | null,
+  ): Promise<T | U> {
+    return this.#result.then(onFulfilled, onRejected)
+  }
+
+  /** As of a promise of the receipt. */
+  catch<U = never>(onRejected?: ((reason: PodroleError) => U | PromiseLike<U>) | null): Promise<Receipt | U> {
+    return this.#result.catch(onRejected)
+  }
+
+  /** As of a promise of the receipt. */
+  finally(onFinally?: (() => void) | null): Promise<Receipt> {
+    return this.#result.finally(onFinally)
+  }
+
+  async #event(index: number): Promise<Event | undefined> {
+    while (index >= this.#events.length && !this.#ended) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
+    return this.#events[index]
+  }
+
+  async #carryOut(start: RunStart): Promise<Receipt> {
+    let aborted: AbortSignalLike | undefined
+    const abort = () => this.cancel()
+    try {
+      const { work, signal, listeners } = start.begin()
+      this.#work = work
+      aborted = signal
+      signal?.addEventListener('abort', abort, { once: true })
+      for (;;) {
+        const batch = await work.events()
+        if (batch === null) {
+          break
+        }
+        for (const event of JSON.parse(batch) as Event[]) {
+          this.#tell(frozen(event), listeners)
+        }
+        this.#wake()
+      }
+      return Receipt.of(JSON.parse(await work.answer()) as ReceiptData)
+    } catch (thrown) {
+      throw at(start.site, failureOf(thrown, aborted))
+    } finally {
+      aborted?.removeEventListener('abort', abort)
+      this.#work = undefined
+      this.#ended = true
+      this.#wake()
+    }
+  }
+
+  #tell(event: Event, listeners: readonly EventListener[]): void {
+    this.#events.push(event)
+    for (const listener of listeners) {
+      try {
+        // An async function is a listener too: its rejection is told in the same way.
+        Promise.resolve(listener(event)).catch((thrown: unknown) => this.#warn(thrown))
+      } catch (thrown) {
+        this.#warn(thrown)
+      }
+    }
+  }
+
+  #warn(thrown: unknown): void {
+    if (this.#warned) {
+      return
+    }
+    this.#warned = true
+    const detail = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
+    process.emitWarning('a listener of podrole events failed; the run goes on', { type: 'PodroleWarning', detail })
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const resolve of waiting) {
+      resolve()
+    }
+  }
+}
+
+/** The error of a call that a signal may have ended: then the signal's reason is the cause. */
+export function failureOf(thrown: unknown, signal: AbortSignalLike | undefined): PodroleError {
+  const error = errorOf(thrown)
+  return signal?.aborted === true && error.kind === 'cancelled' && error.cause === undefined
+    ? errorOf(thrown, signal.reason)
+    : error
+}
