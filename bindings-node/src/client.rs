@@ -26,7 +26,6 @@ struct Settings {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RunSettings {
     wait: Option<f64>,
-    receipt: Option<Receipt>,
     #[serde(default)]
     remove_provider: bool,
 }
@@ -87,8 +86,12 @@ impl Client {
 
     /// Revokes a grant.
     #[napi]
-    pub fn revoke(&self, value: String, settings: String) -> Result<Work> {
-        self.run(self.inner.revoke(&grant(&value)?), &settings)
+    pub fn revoke(&self, value: String, settings: String, receipt: Option<String>) -> Result<Work> {
+        let mut revoke = self.inner.revoke(&grant(&value)?);
+        if let Some(receipt) = receipt {
+            revoke = revoke.with_receipt(read::<Receipt>("a receipt that this release can read", &receipt)?);
+        }
+        self.run(revoke, &settings)
     }
 
     #[allow(clippy::unused_self, reason = "it belongs to the verbs")]
@@ -96,9 +99,6 @@ impl Client {
         let settings: RunSettings = read("options of a run", settings)?;
         if let Some(wait) = settings.wait {
             apply = apply.wait(seconds(wait)?);
-        }
-        if let Some(receipt) = settings.receipt {
-            apply = apply.with_receipt(receipt);
         }
         if settings.remove_provider {
             apply = apply.remove_provider();

@@ -44,6 +44,7 @@ pub(crate) fn grant_from_json(text: String) -> Result<String> {
 
 /// The grants of a file.
 #[napi]
+#[allow(clippy::unused_async, reason = "the thread of JavaScript does not wait for the disk")]
 pub(crate) async fn grants_from_file(path: String) -> Result<String> {
     written(&Grant::from_file(path).map_err(thrown)?)
 }

@@ -3,7 +3,7 @@
 import { at, errorOf, type Site, siteOf } from './call.js'
 import { PodroleError } from './errors.js'
 import type { GrantInput } from './grant-input.js'
-import { described, invalid, jsonOf } from './input.js'
+import { dataOf, described, invalid, jsonOf } from './input.js'
 import { Memory } from './memory.js'
 import { native, type NativeClient, type NativeWork } from './native.js'
 import { type AbortSignalLike, callable, flag, options, seconds, signal } from './options.js'
@@ -127,8 +127,10 @@ export class Client {
    */
   apply(planOrGrant: Plan | PlanData | GrantInput, options?: ApplyOptions): Run {
     return this.#run(siteOf(this.apply), options, ['signal', 'wait', 'onEvent'], (client, settings) => {
-      const json = jsonOf(planOrGrant, 'the plan or grant')
-      return isPlan(planOrGrant) ? client.applyPlan(json, settings) : client.apply(json, settings)
+      const data = dataOf(planOrGrant, 'the plan or grant')
+      const json = JSON.stringify(data)
+      // What `JSON.parse` made of a saved plan is a plan as well.
+      return 'verb' in data && 'steps' in data ? client.applyPlan(json, settings) : client.apply(json, settings)
     })
   }
 
@@ -157,8 +159,12 @@ export class Client {
    */
   revoke(grant: GrantInput, options?: RevokeOptions): Run {
     const legal = ['signal', 'wait', 'onEvent', 'receipt', 'removeProvider'] as const
-    return this.#run<RevokeOptions>(siteOf(this.revoke), options, legal, (client, settings) =>
-      client.revoke(jsonOf(grant, 'the grant'), settings),
+    return this.#run<RevokeOptions>(siteOf(this.revoke), options, legal, (client, settings, { receipt }) =>
+      client.revoke(
+        jsonOf(grant, 'the grant'),
+        settings,
+        receipt === undefined ? undefined : jsonOf(receipt, 'options.receipt'),
+      ),
     )
   }
 
@@ -201,7 +207,7 @@ export class Client {
     site: Site,
     given: O | undefined,
     legal: readonly (keyof O & string)[],
-    begin: (client: NativeClient, settings: string) => NativeWork,
+    begin: (client: NativeClient, settings: string, taken: { readonly receipt?: unknown }) => NativeWork,
   ): Run {
     const run = Run.start({
       site,
@@ -212,13 +218,12 @@ export class Client {
         const settings = jsonOf(
           {
             wait: seconds(taken.wait, 'options.wait'),
-            receipt: taken.receipt,
             removeProvider: flag(taken.removeProvider, 'options.removeProvider'),
           },
           'options',
         )
         throwIfAborted(stop)
-        const work = begin(this.#open(), settings)
+        const work = begin(this.#open(), settings, taken)
         return { work, signal: stop, listeners: listener === undefined ? this.#listeners : [...this.#listeners, listener] }
       },
     })
@@ -234,10 +239,6 @@ export class Client {
     }
     return this.#native
   }
-}
-
-function isPlan(value: Plan | PlanData | GrantInput): value is Plan | PlanData {
-  return 'steps' in value && 'verb' in value
 }
 
 function throwIfAborted(stop: AbortSignalLike | undefined): void {

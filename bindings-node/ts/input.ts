@@ -9,10 +9,20 @@ const LEVELS = 100
  * @param what - What the object is, for the error (`the grant`). Paths begin below it.
  */
 export function jsonOf(value: unknown, what: string): string {
+  return JSON.stringify(dataOf(value, what))
+}
+
+/** A copy of an object that a caller hands over, made of plain data alone. Errors as {@link jsonOf}. */
+export function dataOf(value: unknown, what: string): object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid(`${what} must be an object, this is ${described(value)}`)
   }
-  return JSON.stringify(plain(value, what, []))
+  try {
+    return plain(value, what, []) as object
+  } catch (cause) {
+    // A proxy can throw at anything.
+    throw cause instanceof PodroleError ? cause : invalid(`${what} cannot be read`, undefined, cause)
+  }
 }
 
 function plain(value: unknown, path: string, above: object[]): unknown {
@@ -66,6 +76,7 @@ function mapping(value: object, path: string, above: object[]): unknown {
   const copy = Object.create(null) as Record<string, unknown>
   for (const key of Object.keys(value)) {
     const place = below(above.length === 1 ? '' : path, key)
+    text(key, place)
     const item = read(value, key, place)
     if (item !== undefined) {
       copy[key] = plain(item, place, above)
@@ -96,7 +107,7 @@ export function text(value: unknown, path: string): string {
     throw invalid(`${path} must be a string, this is ${described(value)}`)
   }
   if (/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/.test(value)) {
-    throw invalid(`${path} holds half of a surrogate pair, which is no text`)
+    throw invalid(`${path} holds half of a surrogate pair, which is not text`)
   }
   return value
 }

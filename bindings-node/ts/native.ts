@@ -17,7 +17,7 @@ export interface NativeClient {
   verify(grant: string): NativeWork
   apply(grant: string, settings: string): NativeWork
   applyPlan(plan: string, settings: string): NativeWork
-  revoke(grant: string, settings: string): NativeWork
+  revoke(grant: string, settings: string, receipt?: string): NativeWork
 }
 
 /** A point at which the caller is made to die. */

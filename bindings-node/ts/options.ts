@@ -17,11 +17,12 @@ export function options<T extends object>(given: unknown, legal: readonly (keyof
   if (given === undefined) {
     return {}
   }
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw invalid(`${what} must be an object, this is ${described(given)}`)
+  // A signal or a listener has no properties of its own, and would pass as no options at all.
+  if (Object.prototype.toString.call(given) !== '[object Object]') {
+    throw invalid(`${what} must be an object, this is ${described(given)}`, `legal options here: ${legal.join(', ')}`)
   }
   const taken: Record<string, unknown> = Object.create(null) as Record<string, unknown>
-  for (const key of Object.keys(given)) {
+  for (const key of Object.keys(given as object)) {
     const path = below(what, key)
     if (!legal.some((name) => name === key)) {
       const near = nearest(key, legal)

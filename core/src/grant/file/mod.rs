@@ -144,10 +144,9 @@ impl Grant {
     /// ```
     ///
     /// # Errors
-    /// As [`Grant::from_json`], with the path alone: there is no text whose line could be named.
+    /// As [`Grant::from_json`], with the path alone: there is no text whose line could be named. A number is no text here.
     pub fn from_value(value: &serde_json::Value) -> Result<Self> {
-        let read = || grant_of(&tree::read_json(&value.to_string())?);
-        read().map_err(Problem::into_error_without_place)
+        grant_of(&Node::of(value)).map_err(Problem::into_error_without_place)
     }
 
     /// Reads every grant of a file: YAML from `.yaml` and `.yml`, JSON from `.json`.

@@ -29,6 +29,15 @@ fn number(text: &str) -> Option<serde_json::Number> {
     if first.is_ascii_digit() { serde_json::from_str(text).ok() } else { None }
 }
 
+fn visit_number<'de, V: Visitor<'de>>(number: Option<&serde_json::Number>, visitor: V) -> Result<V::Value, Problem> {
+    let unsigned = number.and_then(serde_json::Number::as_u64);
+    match (unsigned, number.and_then(serde_json::Number::as_i64)) {
+        (Some(value), _) => visitor.visit_u64(value),
+        (None, Some(value)) => visitor.visit_i64(value),
+        (None, None) => visitor.visit_f64(number.and_then(serde_json::Number::as_f64).unwrap_or(f64::NAN)),
+    }
+}
+
 /// Plain text that somebody could take for a boolean.
 fn boolean_for_text(text: &str) -> Problem {
     Problem::new(
@@ -44,18 +53,12 @@ impl Reader<'_> {
             Value::List(items) => visitor.visit_seq(Items { items, next: 0 }),
             Value::Mapping(entries) => visitor.visit_map(Entries { entries, next: 0 }),
             Value::Scalar { text, plain: false } => visitor.visit_str(text),
-            Value::Scalar { .. } if self.0.is_nothing() => visitor.visit_unit(),
+            _ if self.0.is_nothing() => visitor.visit_unit(),
+            Value::Typed(serde_json::Value::Bool(value)) => visitor.visit_bool(*value),
+            Value::Typed(value) => visit_number(value.as_number(), visitor),
             Value::Scalar { text, .. } => match (boolean(text), number(text)) {
                 (Some(value), _) => visitor.visit_bool(value),
-                (None, Some(number)) => {
-                    if let Some(value) = number.as_u64() {
-                        visitor.visit_u64(value)
-                    } else if let Some(value) = number.as_i64() {
-                        visitor.visit_i64(value)
-                    } else {
-                        visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN))
-                    }
-                }
+                (None, Some(number)) => visit_number(Some(&number), visitor),
                 (None, None) if is_ambiguous(text) => Err(boolean_for_text(text)),
                 (None, None) => visitor.visit_str(text),
             },
@@ -156,7 +159,9 @@ impl<'de> Deserializer<'de> for Reader<'_> {
                 let word: StrDeserializer<'_, Problem> = text.as_str().into_deserializer();
                 return visitor.visit_enum(word).map_err(|problem| problem.at(self.0.place));
             }
-            Value::Scalar { .. } => Unexpected::Unit,
+            Value::Typed(serde_json::Value::Bool(value)) => Unexpected::Bool(*value),
+            Value::Typed(serde_json::Value::Number(value)) => Unexpected::Float(value.as_f64().unwrap_or(f64::NAN)),
+            Value::Scalar { .. } | Value::Typed(_) => Unexpected::Unit,
             Value::List(_) => Unexpected::Seq,
             Value::Mapping(_) => Unexpected::Map,
         };

@@ -896,3 +896,34 @@ mod schema {
         assert_eq!(sources.len(), 5);
     }
 }
+
+#[test]
+fn a_value_of_a_program_is_read_as_a_file_is_but_its_numbers_are_no_text() {
+    let grant = Grant::from_yaml(BASE).expect("a grant");
+    let value: serde_json::Value = serde_json::from_str(&grant.to_json()).expect("JSON");
+    assert_eq!(Grant::from_value(&value).expect("the long form"), grant);
+    let with = |key: &str, item: serde_json::Value| {
+        let mut value = serde_json::json!({"cluster": "c", "serviceAccount": "a/b", "role": "r"});
+        value[key] = item;
+        Grant::from_value(&value).map_err(|error| error.message().to_owned())
+    };
+    assert_eq!(with("scope", serde_json::json!("iam")).expect("a word").scope, Scope::Iam);
+    let null = with("policies", serde_json::json!(null));
+    assert!(null.clone().expect_err("nothing").starts_with("policies: expected a list, found nothing"), "{null:?}");
+    for (key, item, message) in [
+        ("role", serde_json::json!(7), "role: expected"),
+        ("scope", serde_json::json!(7), "scope: expected one of"),
+        ("scope", serde_json::json!(true), "scope: expected one of"),
+        ("policies", serde_json::json!([true]), "policies[0]: expected"),
+        ("role", serde_json::json!({"name": 7}), "role.name: expected text, found 7"),
+        (
+            "role",
+            serde_json::json!({"name": "r", "maxSessionDuration": "3600"}),
+            "role.maxSessionDuration: expected a whole",
+        ),
+        ("token", serde_json::json!({"expiration": -1}), "token.expiration"),
+    ] {
+        let found = with(key, item.clone()).expect_err("it is refused");
+        assert!(found.starts_with(message), "{key}: {item}: {found}");
+    }
+}

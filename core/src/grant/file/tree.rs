@@ -30,6 +30,8 @@ pub(super) enum Value {
         text: String,
         plain: bool,
     },
+    /// Nothing, a boolean or a number of a program, which is not text in any reading.
+    Typed(serde_json::Value),
     List(Vec<Node>),
     Mapping(Vec<(Key, Node)>),
 }
@@ -44,6 +46,7 @@ impl Node {
     fn new(value: Value, place: Place) -> Self {
         let (height, weight) = match &value {
             Value::Scalar { text, .. } => (0, 1 + text.len()),
+            Value::Typed(_) => (0, 1),
             Value::List(items) => {
                 items.iter().fold((1, 1), |(height, weight), item| (height.max(item.height + 1), weight + item.weight))
             }
@@ -54,9 +57,27 @@ impl Node {
         Self { value, place, height, weight }
     }
 
+    /// What a program made: there is no text in which it stands.
+    pub(super) fn of(value: &serde_json::Value) -> Self {
+        let place = Place { line: 0, column: 0, length: 0 };
+        let value = match value {
+            serde_json::Value::String(text) => Value::Scalar { text: text.clone(), plain: false },
+            serde_json::Value::Array(items) => Value::List(items.iter().map(Self::of).collect()),
+            serde_json::Value::Object(entries) => Value::Mapping(
+                entries.iter().map(|(key, item)| (Key { text: key.clone(), place }, Self::of(item))).collect(),
+            ),
+            other => Value::Typed(other.clone()),
+        };
+        Self::new(value, place)
+    }
+
     /// Whether it is written as nothing: an empty value, `~` or `null`.
     pub(super) fn is_nothing(&self) -> bool {
-        matches!(&self.value, Value::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+        match &self.value {
+            Value::Scalar { text, plain: true } => matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"),
+            Value::Typed(value) => value.is_null(),
+            _ => false,
+        }
     }
 
     /// The value of a key.
@@ -248,7 +269,7 @@ impl Builder {
             (Value::List(items), _) => items.push(node),
             (Value::Mapping(entries), Some(key)) => entries.push((key, node)),
             (Value::Mapping(_), None) => open.key = Some(key_of(node, &mut open.seen)?),
-            (Value::Scalar { .. }, _) => {}
+            (Value::Scalar { .. } | Value::Typed(_), _) => {}
         }
         Ok(())
     }

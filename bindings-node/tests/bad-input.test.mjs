@@ -1,0 +1,276 @@
+// Whatever a caller hands over: a typed error that names the place, and nothing was called.
+
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { runInNewContext } from 'node:vm'
+
+import { Client, Grant, Plan, Receipt, Report, dataSyncStatement, kustomizePatch, s3Policy, serviceAccountYaml, trustDocument } from 'podrole'
+import { Memory, World } from 'podrole/testing'
+
+import { failure, seed, simulated } from './support.mjs'
+
+const cyclic = { ...seed }
+cyclic.role = { name: 'r', tags: cyclic }
+const deep = { ...seed }
+for (let level = 0, place = deep; level < 5000; level += 1) {
+  place = place.provider = {}
+}
+const getter = Object.defineProperty({ ...seed }, 'role', {
+  enumerable: true,
+  get() {
+    throw new Error('from the getter')
+  },
+})
+const hostile = new Proxy(
+  {},
+  {
+    ownKeys() {
+      throw new Error('from the proxy')
+    },
+  },
+)
+
+/** Grants that are none, and what the message must name. */
+const grants = [
+  ['undefined', undefined, 'undefined'],
+  ['null', null, 'null'],
+  ['a number', 7, '7'],
+  ['a string', 'devops_aurora', 'the string "devops_aurora"'],
+  ['an array', [seed], 'an Array'],
+  ['a function', () => seed, 'a function'],
+  ['a symbol', Symbol('x'), 'a symbol'],
+  ['a promise', Promise.resolve(seed), 'a Promise'],
+  ['a Map', new Map(Object.entries(seed)), 'a Map'],
+  ['nothing in it', {}, 'cluster'],
+  ['a missing property', { ...seed, role: undefined }, 'role'],
+  ['an unknown property', { ...seed, serviceAcount: 'a/b' }, 'serviceAcount: unknown key; did you mean `serviceAccount`'],
+  ['an unknown property further down', { ...seed, policies: ['a', { name: 'x', s3: { bucket: [] } }] }, 'policies[1].s3.bucket: unknown key; did you mean `buckets`'],
+  ['snake case', { ...seed, service_account: 'a/b' }, 'did you mean `serviceAccount`'],
+  ['a wrong type', { ...seed, role: 7.5 }, 'role: expected a role'],
+  ['a wrong type in a list', { ...seed, policies: [true] }, 'policies[0]'],
+  ['a list instead of an object', { ...seed, trust: [] }, 'trust'],
+  ['null where a value is needed', { ...seed, cluster: null }, 'cluster'],
+  ['an unknown word', { ...seed, scope: 'iamm' }, 'scope: unknown value "iamm"; did you mean `iam`'],
+  ['an illegal name', { ...seed, role: 'no blanks' }, 'role'],
+  ['no namespace', { ...seed, serviceAccount: 'app' }, 'serviceAccount'],
+  ['NaN', { ...seed, role: { name: 'r', maxSessionDuration: Number.NaN } }, 'role.maxSessionDuration must be a finite number, this is NaN'],
+  ['infinity', { ...seed, token: { expiration: Infinity } }, 'token.expiration must be a finite number'],
+  ['a huge number', { ...seed, token: { expiration: 1e300 } }, 'token.expiration'],
+  ['a negative number', { ...seed, token: { expiration: -1 } }, 'token.expiration'],
+  ['a fraction', { ...seed, role: { name: 'r', maxSessionDuration: 3600.5 } }, 'role.maxSessionDuration'],
+  ['a bigint', { ...seed, role: { name: 'r', maxSessionDuration: 3600n } }, 'role.maxSessionDuration must be data, this is a bigint'],
+  ['a date', { ...seed, role: { name: 'r', tags: { made: new Date(0) } } }, 'role.tags.made must be a plain object, this is a Date'],
+  ['a hole in a list', { ...seed, policies: new Array(3) }, 'policies[0] must be data, this is undefined'],
+  ['a huge sparse list', { ...seed, policies: new Array(2 ** 32 - 1) }, 'policies[0]'],
+  ['a cycle', cyclic, 'role.tags leads back'],
+  ['many levels', deep, 'levels deep'],
+  ['a getter that throws', getter, 'role cannot be read: its getter throws'],
+  ['a proxy that throws', hostile, 'cannot be read'],
+  ['__proto__ as a key', JSON.parse(JSON.stringify(seed).replace('{', '{"__proto__":{"role":"evil"},')), '__proto__'],
+  ['constructor as a key', { ...seed, constructor: 'x' }, 'constructor'],
+  ['a key with a blank', { ...seed, role: { name: 'r', tags: { 'a b': 7n } } }, 'role.tags["a b"]'],
+  ['half of a surrogate pair', { ...seed, role: { name: 'r', description: '\ud800' } }, 'role.description holds half'],
+  ['half a pair in a key', { ...seed, role: { name: 'r', tags: { '\udc00': 'x' } } }, 'role.tags'],
+]
+
+describe('a grant', () => {
+  for (const [what, grant, named] of grants) {
+    for (const verb of ['plan', 'apply', 'verify', 'planRevoke', 'revoke']) {
+      test(`${verb}: ${what}`, async () => {
+        const { memory, client } = simulated()
+        let promise
+        assert.doesNotThrow(() => {
+          promise = client[verb](grant)
+        }, 'it rejects, it does not throw')
+        const error = await failure('invalid_input', promise)
+        assert.ok(error.message.includes(named), error.message)
+        assert.deepEqual(memory.calls(), [])
+        assert.ok(error.stack.includes('bad-input.test.mjs'), error.stack)
+        assert.equal(error.leftovers.state, 'none')
+      })
+    }
+    test(`Grant.from: ${what}`, async () => {
+      const error = await failure('invalid_input', () => Grant.from(grant))
+      assert.ok(error.message.includes(named), error.message)
+    })
+  }
+})
+
+test('an error of a getter is the cause', async () => {
+  const error = await failure('invalid_input', () => Grant.from(getter))
+  assert.equal(error.cause.message, 'from the getter')
+})
+
+test('nothing that somebody put on Object.prototype becomes part of a grant', () => {
+  Object.prototype.role = 'evil'
+  try {
+    const { role, ...without } = seed
+    assert.throws(() => Grant.from(without), /role/)
+  } finally {
+    delete Object.prototype.role
+  }
+})
+
+test('a grant may come without a prototype, from another realm, with getters, and with properties that are undefined', () => {
+  const long = Grant.from(seed)
+  assert.deepEqual(Grant.from(Object.assign(Object.create(null), seed)), long)
+  assert.deepEqual(Grant.from(runInNewContext(`(${JSON.stringify(seed)})`)), long)
+  assert.deepEqual(Grant.from({ ...seed, get role() { return 'connections-role-test' } }), long)
+  assert.deepEqual(Grant.from({ ...seed, trust: undefined, role: { name: seed.role, path: undefined } }), long)
+  assert.deepEqual(Grant.from(long), long)
+})
+
+test('the same object in two places is no cycle', () => {
+  const workload = { name: 'app' }
+  assert.equal(Grant.from({ ...seed, deployments: [workload], statefulSets: [workload] }).workloads.length, 2)
+})
+
+const wrongOptions = [
+  ['null', null, 'options must be an object, this is null'],
+  ['a number', 7, 'options must be an object, this is 7'],
+  ['a signal itself', AbortSignal.abort(), 'options must be an object, this is an AbortSignal'],
+  ['a listener itself', () => {}, 'options must be an object, this is a function'],
+  ['an unknown option', { onevent: () => {} }, 'options.onevent: unknown option; did you mean `onEvent`'],
+  ['wait as text', { wait: '60' }, 'options.wait must be a number of seconds'],
+  ['wait NaN', { wait: Number.NaN }, 'options.wait'],
+  ['wait negative', { wait: -1 }, 'options.wait'],
+  ['wait beyond all measure', { wait: 1e300 }, 'options.wait'],
+  ['a signal that is none', { signal: {} }, 'options.signal must be an AbortSignal'],
+  ['a signal that is null', { signal: null }, 'options.signal must be an AbortSignal'],
+  ['a listener that is none', { onEvent: 'x' }, 'options.onEvent must be a function'],
+  ['a getter that throws', { get wait() { throw new Error('no') } }, 'options.wait cannot be read'],
+]
+
+describe('options of a run', () => {
+  for (const [what, options, named] of wrongOptions) {
+    test(what, async () => {
+      const { memory, client } = simulated()
+      const error = await failure('invalid_input', client.apply(seed, options))
+      assert.ok(error.message.includes(named), error.message)
+      assert.deepEqual(memory.calls(), [])
+    })
+  }
+  test('of revoke', async () => {
+    const { client } = simulated()
+    for (const [options, named] of [
+      [{ removeProvider: 'yes' }, 'options.removeProvider must be true or false'],
+      [{ receipt: 7 }, 'receipt'],
+      [{ receipt: {} }, 'receipt'],
+      [{ remove: true }, 'options.remove: unknown option'],
+    ]) {
+      const error = await failure('invalid_input', client.revoke(seed, options))
+      assert.ok(error.message.includes(named), error.message)
+    }
+  })
+  test('of a call that reads', async () => {
+    const { client } = simulated()
+    const error = await failure('invalid_input', client.plan(seed, { wait: 5 }))
+    assert.ok(error.message.includes('options.wait: unknown option'), error.message)
+  })
+})
+
+test('a plan that is none', async () => {
+  const { client } = simulated()
+  const plan = await client.plan(seed)
+  for (const [json, named] of [
+    ['', 'plan'],
+    ['{}', 'plan'],
+    [7, 'the plan must be an object'],
+    [null, 'the plan must be an object'],
+    [{ ...plan, typo: 1 }, 'typo'],
+    [{ ...plan, schemaVersion: 2 }, 'schemaVersion 2'],
+    [JSON.stringify(plan).slice(0, -1), 'plan'],
+  ]) {
+    const error = await failure('invalid_input', () => Plan.fromJson(json))
+    assert.ok(error.message.includes(named), error.message)
+  }
+  await failure('invalid_input', client.apply({ ...plan, typo: 1 }))
+  for (const type of [Receipt, Report]) {
+    await failure('invalid_input', () => type.fromJson('{}'))
+    await failure('invalid_input', () => type.fromJson(undefined))
+  }
+})
+
+test('a plan cannot be changed between reading and applying it', async () => {
+  const { client } = simulated()
+  const plan = await client.plan(seed)
+  assert.throws(() => plan.steps.pop(), TypeError)
+  assert.throws(() => { plan.steps[0].action.role.name = 'other' }, TypeError)
+  assert.throws(() => { plan.verb = 'revoke' }, TypeError)
+})
+
+test('a closed client', async () => {
+  const { memory, client } = simulated()
+  await client.close()
+  await client.close()
+  for (const verb of ['plan', 'apply', 'verify', 'planRevoke', 'revoke']) {
+    const error = await failure('invalid_input', client[verb](seed))
+    assert.equal(error.message, 'the client is closed')
+  }
+  assert.deepEqual(memory.calls(), [])
+})
+
+test('arguments of pure functions', async () => {
+  for (const work of [
+    () => trustDocument(),
+    () => trustDocument(null, 'a/b'),
+    () => serviceAccountYaml('a/b', 'not an arn'),
+    () => dataSyncStatement('arn:aws:iam::204393242335:role/r', 7),
+    () => s3Policy('aws', 'bucket', 'read'),
+    () => s3Policy('aws', ['bucket', 7], 'read'),
+    () => s3Policy('aws', ['bucket'], 'everything'),
+    () => s3Policy('aws', [], 'read'),
+    () => kustomizePatch('Upper'),
+    () => kustomizePatch('\ud800'),
+    () => Grant.fromYaml(undefined),
+    () => Grant.fromYaml('cluster: [\n'),
+    () => Grant.toYaml({}),
+    () => Grant.fromFile(7),
+  ]) {
+    const error = await failure('invalid_input', work)
+    assert.ok(error.stack.includes('bad-input.test.mjs'), error.stack)
+  }
+  const absent = await failure('not_found', Grant.fromFile('no-such-file.yaml'))
+  assert.ok(absent.stack.includes('bad-input.test.mjs'), absent.stack)
+  await failure('invalid_input', Grant.fromFile('package.toml'))
+})
+
+test('worlds, faults and the rest of podrole/testing', async () => {
+  const memory = new Memory()
+  for (const work of [
+    () => new Memory(null),
+    () => new Memory({ acounts: {} }),
+    () => new Memory(World),
+    () => World.fromJson('{'),
+    () => World.comparable(7),
+    () => Client.inMemory({}),
+    () => Client.inMemory(),
+    () => Client.inMemory(memory, { ownr: 'x' }),
+    () => Client.inMemory(memory, { owner: 'no blanks' }),
+    () => Client.inMemory(memory, { owner: 7 }),
+    () => Client.inMemory(memory, { propagation: -1 }),
+    () => Client.inMemory(memory, { onEvent: 7 }),
+    () => memory.edit('x'),
+    () => memory.edit((world) => { world.typo = 1 }),
+    () => memory.edit(() => 7),
+    () => memory.script({ operation: 'iam:*', effect: { type: 'explode' } }),
+    () => memory.script(undefined),
+    () => memory.setLatency(Number.NaN),
+    () => memory.setLag('1'),
+    () => memory.stopBeforeCall(0),
+    () => memory.stopAfterCall(1, 'some'),
+    () => memory.pointKubernetesAt('c', 'no arn'),
+    () => memory.assumeRoleWithWebIdentity('no arn', 'a/b', 'no arn'),
+  ]) {
+    const error = await failure('invalid_input', work)
+    assert.ok(error.stack.includes('bad-input.test.mjs'), `${work}: ${error.stack}`)
+  }
+  assert.deepEqual(memory.world(), new Memory().world())
+})
+
+test('what a change of the world throws comes out as it is, and nothing is changed', () => {
+  const memory = new Memory()
+  const mine = new Error('mine')
+  assert.throws(() => memory.edit((world) => { world.accounts = {}; throw mine }), (error) => error === mine)
+  assert.deepEqual(memory.world(), new Memory().world())
+})
