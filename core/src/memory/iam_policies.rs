@@ -8,10 +8,7 @@ use super::state::State;
 use super::world::{AccountPolicy, World};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountId, Arn, IamPath, ManagedPolicy, NewPolicy, PolicyName, PolicyVersion};
-use crate::policy::Document;
-
-/// Paths and names of the policies that AWS manages: a line that begins with a slash is the path of the names below it.
-const AWS_MANAGED: &str = include_str!("../policy/aws_managed.txt");
+use crate::policy::{Document, aws_managed_path};
 
 /// Documents of AWS-managed policies that simulations read most.
 const AWS_DOCUMENTS: [(&str, &str); 2] = [
@@ -63,15 +60,10 @@ pub(super) fn find<'a>(world: &'a World, account: &AccountId, arn: &Arn) -> Opti
     (policy_arn(&holder.partition, account, &policy.path, &name) == *arn).then_some(Found::Customer(policy))
 }
 
+/// Whether AWS manages a policy of this path and name.
 fn is_aws_managed(wanted: &str) -> bool {
-    let mut path = "";
-    AWS_MANAGED.lines().any(|line| {
-        if let Some(next) = line.strip_prefix('/') {
-            path = next;
-            return false;
-        }
-        wanted.strip_prefix(path) == Some(line)
-    })
+    let (path, name) = wanted.rsplit_once('/').unwrap_or(("", wanted));
+    aws_managed_path(name).is_some_and(|known| known.trim_matches('/') == path)
 }
 
 fn policy_arn(partition: &str, account: &AccountId, path: &IamPath, name: &PolicyName) -> Arn {

@@ -1,5 +1,8 @@
 //! Decides the ARN that a bare name of an AWS-managed policy stands for.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// Names of the AWS-managed policies under their paths: a line that begins with a slash is the path of the names below
 /// it. Names and paths are taken from the policy data of moto 5.2; the documents are not needed.
 const POLICIES: &str = include_str!("aws_managed.txt");
@@ -76,8 +79,10 @@ pub fn suggest(name: &str) -> Option<&'static str> {
 }
 
 /// The path of a known policy.
-fn find(name: &str) -> Option<&'static str> {
-    entries().find(|(_, known)| *known == name).map(|(path, _)| path)
+pub(crate) fn find(name: &str) -> Option<&'static str> {
+    static PATHS: LazyLock<HashMap<&'static str, &'static str>> =
+        LazyLock::new(|| entries().map(|(path, name)| (name, path)).collect());
+    PATHS.get(name).copied()
 }
 
 /// Path and name of every known policy.

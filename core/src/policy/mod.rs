@@ -27,6 +27,7 @@ mod trust_request;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use aws_managed::find as aws_managed_path;
 pub use aws_managed::{PolicyNameError, aws_managed_policy_arn, suggest};
 pub use check::DocumentKind;
 pub use data_sync::{
