@@ -237,7 +237,7 @@ impl Builder<'_> {
             )
             .resource(resource));
         }
-        if to_point {
+        if to_point && found.service_account.is_some() {
             let owners = others(&found.owners, FIELD);
             if !owners.is_empty() && wanted.manage != Manage::Own {
                 return Err(conflict(resource, owners, "manage: own"));
@@ -591,8 +591,11 @@ pub(super) fn owned<'o>(owners: &'o [FieldOwner], prefix: &'o str) -> impl Itera
         .filter_map(move |field| field.strip_prefix(prefix).map(str::to_owned))
 }
 
-/// The other managers that own a field.
+/// The other managers that own a field that is set. What nobody was recorded for, the API server takes to be this one's.
 fn others(owners: &[FieldOwner], field: &str) -> Vec<FieldConflict> {
+    if owners.is_empty() {
+        return vec![FieldConflict { manager: "before-first-apply".to_owned(), field: field.to_owned() }];
+    }
     owners
         .iter()
         .filter(|owner| owner.manager != FIELD_MANAGER && owner.fields.contains(field))
