@@ -3,6 +3,7 @@
 //! Times are whole seconds since 1970 (UTC). Fields that change by themselves (resource versions, last use) are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -253,14 +254,24 @@ pub struct WorkloadRef {
     pub name: WorkloadName,
 }
 
-/// A container's name and the environment that its template or pod sets by value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A container's name and the environment that its template or pod sets by value. `Debug` shows the variables' names alone: what they
+/// hold may be secret.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Container {
     /// Its name.
     pub name: String,
     /// Environment variables: the value, or `None` when it comes from elsewhere (`valueFrom`).
     pub env: BTreeMap<String, Option<String>>,
+}
+
+impl fmt::Debug for Container {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Container")
+            .field("name", &self.name)
+            .field("env", &self.env.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
 }
 
 /// A Deployment, StatefulSet or DaemonSet.

@@ -185,6 +185,18 @@ impl Action {
 }
 
 impl Step {
+    /// Whether another plan's step is the same change of the same state. The Sids of a trust policy are part of that state, although they mean
+    /// nothing to AWS: the whole policy is written, and they say whose statements they are.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self == other
+            && match (&self.action, &other.action) {
+                (Action::UpdateTrust { before, .. }, Action::UpdateTrust { before: theirs, .. }) => {
+                    before.same_trust(theirs)
+                }
+                _ => true,
+            }
+    }
+
     /// In words, what another plan's step does otherwise.
     pub(crate) fn difference(&self, other: &Self) -> String {
         if self.summary != other.summary {

@@ -146,8 +146,15 @@ impl Plan {
                 .remedy("plan again, and read the new plan before applying it")
         };
         let again = again.map_err(|error| stale(error.to_string()).source(error))?;
+        // The steps go to the API server that the plan was made with.
+        for (cluster, known) in &self.hints.clusters {
+            if observed.cluster(cluster).is_some_and(|now| now != known) {
+                let detail = "EKS tells another endpoint, CA or issuer of the cluster".to_owned();
+                return Err(stale(detail).resource(format!("cluster {}", cluster.name)));
+            }
+        }
         for (old, new) in self.steps.iter().zip(&again.steps) {
-            if old != new {
+            if !old.is_same(new) {
                 let detail = old.difference(new);
                 return Err(stale(detail).resource(old.target.resource.clone()));
             }

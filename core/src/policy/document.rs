@@ -98,6 +98,16 @@ impl Document {
         meaning::of_document(&self.0) == meaning::of_document(&other.0)
     }
 
+    /// Whether both mean the same and have the same Sids, which say whose statements they are.
+    pub(crate) fn same_trust(&self, other: &Self) -> bool {
+        let sids = |document: &Self| {
+            let mut sids: Vec<_> = document.statements().into_iter().filter_map(|statement| statement.sid).collect();
+            sids.sort();
+            sids
+        };
+        self.same_meaning(other) && sids(self) == sids(other)
+    }
+
     /// Compact JSON with the keys in a fixed order.
     pub fn to_json(&self) -> String {
         compact(&Ordered::document(&self.0))

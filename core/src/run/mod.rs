@@ -98,26 +98,16 @@ impl Job {
         progress.tell(Event::Started { steps: count });
         let mut outcomes: BTreeMap<u32, StepReceipt> = BTreeMap::new();
         let mut failure = None;
-        if self.options.recheck {
-            let look = async {
-                let purpose = Purpose { remove_provider: self.plan.options.remove_provider };
-                let grants = self.plan.checked()?;
-                let observed = observe(self.backend.reads.as_ref(), &grants, &self.plan.hints, purpose).await?;
-                self.plan.require_fresh(&observed)
-            };
-            let mut gentle_stop = self.stop.clone();
-            tokio::select! {
-                biased;
-                () = stopped(&mut gentle_stop, Stop::Gently) => {}
-                looked = look => failure = looked.err(),
-            }
-        }
-        if failure.is_none() {
-            failure = self.right_clusters().await.err();
+        let mut gentle_stop = self.stop.clone();
+        tokio::select! {
+            biased;
+            () = stopped(&mut gentle_stop, Stop::Gently) => {}
+            looked = self.look() => failure = looked.err(),
         }
         if failure.is_none() {
             failure = self.steps(&progress, &clock, &mut outcomes).await;
         }
+        let mut waited_out = true;
         if failure.is_none()
             && *self.stop.borrow() == Stop::No
             && let Some(limit) = self.options.wait
@@ -125,17 +115,20 @@ impl Job {
             let mut gentle_stop = self.stop.clone();
             tokio::select! {
                 biased;
-                () = stopped(&mut gentle_stop, Stop::Gently) => progress.tell(Event::Cancelling),
+                () = stopped(&mut gentle_stop, Stop::Gently) => {
+                    waited_out = false;
+                    progress.tell(Event::Cancelling);
+                }
                 waited = self.wait_for_rollouts(&progress, &clock, limit) => failure = waited.err(),
             }
         }
         let receipt = self.receipt(outcomes, millis(clock.elapsed().saturating_sub(begun)), &log);
         progress.tell(Event::Finished {
-            complete: receipt.is_complete() && failure.is_none(),
+            complete: receipt.is_complete() && waited_out && failure.is_none(),
             done: u32::try_from(receipt.done().len()).unwrap_or(u32::MAX),
             duration_ms: receipt.duration_ms,
         });
-        let cancelled = *self.stop.borrow() != Stop::No && !receipt.is_complete();
+        let cancelled = *self.stop.borrow() != Stop::No && !(receipt.is_complete() && waited_out);
         let error = match failure {
             Some(error) => error,
             None if cancelled => Error::new(ErrorKind::Cancelled, "the run was cancelled")
@@ -150,8 +143,15 @@ impl Job {
         Err(error.leftovers(leftovers).receipt(receipt))
     }
 
-    /// Opens the writing half of every cluster of the plan, which refuses a wrong one: before the first write, on AWS too.
-    async fn right_clusters(&self) -> Result<()> {
+    /// What is made sure of before the first write, on AWS too: that the world has not moved since a plan that was made earlier, and that every
+    /// cluster is the right one, without which its writing half is not given.
+    async fn look(&self) -> Result<()> {
+        if self.options.recheck {
+            let purpose = Purpose { remove_provider: self.plan.options.remove_provider };
+            let grants = self.plan.checked()?;
+            let observed = observe(self.backend.reads.as_ref(), &grants, &self.plan.hints, purpose).await?;
+            self.plan.require_fresh(&observed)?;
+        }
         for step in &self.plan.steps {
             if let Some(cluster) = &step.target.cluster
                 && let Some(target) = step::kubernetes_target(cluster, &self.plan.hints)?

@@ -215,11 +215,11 @@ impl Performer {
             })
         });
         let now = known.await?.trust;
-        if same_trust(&now, after) {
+        if now.same_trust(after) {
             return Ok(true);
         }
         // What this run made a moment ago may still read as it was before.
-        if !same_trust(&now, before) {
+        if !now.same_trust(before) {
             return Err(stale("its trust policy has changed"));
         }
         self.accepted(|| async { iam.update_trust(role, after).await }).await?;
@@ -229,9 +229,9 @@ impl Performer {
         loop {
             let back = read.role(role).await?.map(|role| role.trust);
             let lagging = match &back {
-                Some(back) if same_trust(back, after) => return Ok(false),
+                Some(back) if back.same_trust(after) => return Ok(false),
                 // The old document, or an id in place of a new role's ARN: IAM has not caught up.
-                Some(back) => same_trust(back, before) || shows_ids(back),
+                Some(back) => back.same_trust(before) || shows_ids(back),
                 None => false,
             };
             if !lagging || self.clock.elapsed() + pause > deadline {
@@ -291,16 +291,6 @@ impl Performer {
             }
         }
     }
-}
-
-/// Equal in meaning and in the labels that say which statements are ours.
-fn same_trust(a: &Document, b: &Document) -> bool {
-    let sids = |document: &Document| {
-        let mut sids: Vec<_> = document.statements().into_iter().filter_map(|statement| statement.sid).collect();
-        sids.sort();
-        sids
-    };
-    a.same_meaning(b) && sids(a) == sids(b)
 }
 
 fn shows_ids(document: &Document) -> bool {
