@@ -26,6 +26,8 @@ mod real;
 mod receipt;
 mod run;
 mod schema;
+#[cfg(all(feature = "aws", feature = "kubernetes"))]
+mod settings;
 pub mod system;
 pub mod verify;
 
@@ -38,6 +40,8 @@ pub use real::ClientBuilder;
 pub use receipt::{Outcome, Receipt, StepReceipt};
 pub use run::{Canceller, Run};
 pub use schema::SchemaVersion;
+#[cfg(all(feature = "aws", feature = "kubernetes"))]
+pub use settings::{KubeconfigSettings, Settings};
 pub use verify::Report;
 
 /// The README's snippets, run as tests.

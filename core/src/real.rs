@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 #[cfg(feature = "kubernetes")]
-use crate::kubernetes::{Kubeconfig, Kubernetes, KubernetesBuilder, ReadyClient};
+use crate::kubernetes::{Kubeconfig, KubeconfigText, Kubernetes, KubernetesBuilder, ReadyClient, TokenSource};
 #[cfg(feature = "aws")]
 use crate::model::{AccountId, Region};
 use crate::ports::{
@@ -139,6 +139,8 @@ enum Access {
     #[default]
     Native,
     Kubeconfig(Kubeconfig),
+    KubeconfigText(KubeconfigText),
+    Tokens(Arc<dyn TokenSource>),
     InCluster,
 }
 
@@ -207,6 +209,8 @@ impl ClientBuilder {
         #[cfg(feature = "kubernetes")]
         let kubernetes = match self.access {
             Access::Kubeconfig(kubeconfig) => self.kubernetes.kubeconfig(kubeconfig),
+            Access::KubeconfigText(kubeconfig) => self.kubernetes.kubeconfig_text(kubeconfig),
+            Access::Tokens(source) => self.kubernetes.native(source),
             Access::InCluster => self.kubernetes.in_cluster(),
             #[cfg(feature = "aws")]
             Access::Native => self.kubernetes.native(Arc::new(aws.clone())),
@@ -277,6 +281,18 @@ impl ClientBuilder {
     /// path is `None`.
     pub fn kubeconfig(mut self, kubeconfig: Kubeconfig) -> Self {
         self.access = Access::Kubeconfig(kubeconfig);
+        self
+    }
+
+    /// Reaches API servers by a kubeconfig that is no file.
+    pub fn kubeconfig_text(mut self, kubeconfig: KubeconfigText) -> Self {
+        self.access = Access::KubeconfigText(kubeconfig);
+        self
+    }
+
+    /// Reaches API servers by EKS's endpoint, with tokens of your own instead of those that are minted in-process.
+    pub fn tokens(mut self, source: Arc<dyn TokenSource>) -> Self {
+        self.access = Access::Tokens(source);
         self
     }
 

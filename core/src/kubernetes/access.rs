@@ -6,7 +6,7 @@ use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig as KubeKubeconfig};
 use serde_json::json;
 
-use super::builder::{Kubeconfig, KubernetesBuilder, Mode};
+use super::builder::{Kubeconfig, KubeconfigText, KubernetesBuilder, Mode};
 use super::check::{Server, certificates, decoded_certificates, no_endpoint};
 use super::connection::Connection;
 use super::errors::{broken_client, chain, config_invalid};
@@ -74,6 +74,11 @@ pub(super) async fn connect(builder: &KubernetesBuilder, target: &KubernetesTarg
             let server = Server::of(&config, false)?;
             Ok(Connection::new(client(config, builder).await?, None, server, builder.timeout))
         }
+        Mode::KubeconfigText(kubeconfig) => {
+            let config = from_text(kubeconfig).await?;
+            let server = Server::of(&config, false)?;
+            Ok(Connection::new(client(config, builder).await?, None, server, builder.timeout))
+        }
         Mode::InCluster => {
             let config = Config::incluster().map_err(|error| {
                 config_invalid(format!("this does not run inside a cluster: {}", chain(&error)))
@@ -125,6 +130,17 @@ async fn from_kubeconfig(kubeconfig: &Kubeconfig) -> Result<Config> {
     };
     let options = KubeConfigOptions { context: kubeconfig.context.clone(), ..KubeConfigOptions::default() };
     Config::from_custom_kubeconfig(file.map_err(bad)?, &options).await.map_err(bad)
+}
+
+async fn from_text(kubeconfig: &KubeconfigText) -> Result<Config> {
+    let bad = |words: String| {
+        config_invalid(format!("the kubeconfig that was given cannot be used: {words}"))
+            .remedy("check its clusters, users and contexts, and the context that is asked for")
+    };
+    // The words of the YAML reader may show a line, which may hold a secret.
+    let file = KubeKubeconfig::from_yaml(&kubeconfig.text).map_err(|_| bad("it is not a kubeconfig".to_owned()))?;
+    let options = KubeConfigOptions { context: kubeconfig.context.clone(), ..KubeConfigOptions::default() };
+    Config::from_custom_kubeconfig(file, &options).await.map_err(|error| bad(chain(&error)))
 }
 
 /// The client, off the runtime's own threads: a kubeconfig's plugin runs as a program and is waited for.

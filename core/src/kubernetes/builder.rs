@@ -21,6 +21,32 @@ pub struct Kubeconfig {
     pub context: Option<String>,
 }
 
+/// A kubeconfig that the caller holds instead of a file. It may hold secrets, which `Debug` does not show.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct KubeconfigText {
+    pub(super) text: String,
+    pub(super) context: Option<String>,
+}
+
+impl KubeconfigText {
+    /// The text, YAML or JSON, with its current context.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), context: None }
+    }
+
+    /// Another context.
+    pub fn context(mut self, context: impl Into<String>) -> Self {
+        self.context = Some(context.into());
+        self
+    }
+}
+
+impl fmt::Debug for KubeconfigText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KubeconfigText").field("context", &self.context).finish_non_exhaustive()
+    }
+}
+
 /// A client that the caller made, and what the caller knows of its server.
 ///
 /// A client does not tell where it goes: without endpoint and CA nothing can be compared, and writing needs
@@ -58,6 +84,7 @@ pub(super) enum Mode {
     /// Endpoint and CA from EKS, tokens minted by a source.
     Native(Arc<dyn TokenSource>),
     Kubeconfig(Kubeconfig),
+    KubeconfigText(KubeconfigText),
     InCluster,
 }
 
@@ -93,6 +120,12 @@ impl KubernetesBuilder {
     /// A kubeconfig, for all clusters. Writing to a cluster is refused unless the context leads to it.
     pub fn kubeconfig(mut self, kubeconfig: Kubeconfig) -> Self {
         self.mode = Mode::Kubeconfig(kubeconfig);
+        self
+    }
+
+    /// A kubeconfig that is no file, for all clusters. Writing to a cluster is refused unless the context leads to it.
+    pub fn kubeconfig_text(mut self, kubeconfig: KubeconfigText) -> Self {
+        self.mode = Mode::KubeconfigText(kubeconfig);
         self
     }
 
@@ -139,6 +172,7 @@ impl fmt::Debug for KubernetesBuilder {
             Mode::None => "none".to_owned(),
             Mode::Native(_) => "native".to_owned(),
             Mode::Kubeconfig(kubeconfig) => format!("{kubeconfig:?}"),
+            Mode::KubeconfigText(kubeconfig) => format!("{kubeconfig:?}"),
             Mode::InCluster => "in-cluster".to_owned(),
         };
         f.debug_struct("KubernetesBuilder")

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-pub use builder::{Kubeconfig, KubernetesBuilder, ReadyClient};
+pub use builder::{Kubeconfig, KubeconfigText, KubernetesBuilder, ReadyClient};
 pub use kube::Client;
 pub use token::{BearerToken, TokenSource};
 

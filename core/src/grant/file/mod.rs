@@ -177,6 +177,12 @@ impl Grant {
     }
 }
 
+/// Reads a value that a program made as anything, as strictly as a grant is read.
+#[cfg(all(feature = "aws", feature = "kubernetes"))]
+pub(crate) fn read_value<T: serde::de::DeserializeOwned>(value: &serde_json::Value) -> Result<T> {
+    T::deserialize(Reader(&Node::of(value))).map_err(Problem::into_error_without_place)
+}
+
 /// The text without the byte-order mark that some editors put before it.
 fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
