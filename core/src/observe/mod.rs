@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use needed::{Place, cluster_read, sibling};
+pub(crate) use needed::{Place, sibling};
 
 pub use read::{Answer, Fact, Read};
 
@@ -34,6 +34,9 @@ pub struct Hints {
     /// Which version of customer-managed policies was in force.
     #[serde(default)]
     pub policy_versions: BTreeMap<Arn, String>,
+    /// Reads that the grants do not ask for and what was found does: marks of an earlier version of a grant, files that a file names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<Read>,
 }
 
 /// What exists, as far as it was read.
@@ -189,8 +192,24 @@ impl Observed {
 }
 
 impl Observed {
+    /// What was learnt that lets a later look start all its reads at once.
+    pub(crate) fn hints(&self, grants: &[CheckedGrant], purpose: Purpose) -> Hints {
+        let mut hints = Hints { policy_versions: self.default_versions(), ..Hints::default() };
+        for grant in grants {
+            let selector = &grant.grant.cluster;
+            if let Some(cluster) = self.cluster(selector)
+                && hints.cluster(selector).is_none()
+            {
+                hints.clusters.push((selector.clone(), cluster.clone()));
+            }
+        }
+        let asked = needed::needed(grants, &Self::default(), &hints, purpose).unwrap_or_default();
+        hints.reads = self.facts.keys().filter(|read| !asked.contains(read)).cloned().collect();
+        hints
+    }
+
     /// The versions in force of the customer-managed policies that were read.
-    pub(crate) fn default_versions(&self) -> BTreeMap<Arn, String> {
+    fn default_versions(&self) -> BTreeMap<Arn, String> {
         self.facts
             .iter()
             .filter_map(|(read, fact)| match (read, fact) {

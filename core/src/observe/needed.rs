@@ -111,7 +111,7 @@ pub(super) fn needed(
     hints: &Hints,
     purpose: Purpose,
 ) -> Result<BTreeSet<Read>> {
-    let mut reads = BTreeSet::new();
+    let mut reads: BTreeSet<Read> = hints.reads.iter().cloned().collect();
     for grant in grants {
         if grant.grant.scope.has_iam() || observed.fact(&cluster_read(grant)).is_some() {
             reads.insert(cluster_read(grant));
@@ -142,7 +142,7 @@ pub(super) fn needed(
     Ok(reads)
 }
 
-pub(crate) fn cluster_read(grant: &CheckedGrant) -> Read {
+fn cluster_read(grant: &CheckedGrant) -> Read {
     Read::Cluster { cluster: grant.grant.cluster.clone() }
 }
 

@@ -17,7 +17,7 @@ use crate::ports::{AwsTarget, KubernetesTarget, Reads};
 
 /// One thing to read. An `account` of `None` is the account of the default credentials.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(tag = "read", rename_all = "snake_case")]
+#[serde(tag = "read", rename_all = "snake_case", rename_all_fields = "camelCase", deny_unknown_fields)]
 #[allow(missing_docs)] // Fields are named after what they hold.
 pub enum Read {
     /// `DescribeCluster`.

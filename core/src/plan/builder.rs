@@ -7,7 +7,7 @@ use super::{Level, Notice, Plan, PlanOptions, Verb};
 use crate::error::Result;
 use crate::grant::{CheckedGrant, ClusterSelector};
 use crate::model::AccountId;
-use crate::observe::{Hints, Observed, Place, cluster_read};
+use crate::observe::{Observed, Place, Purpose};
 use crate::receipt::Receipt;
 use crate::schema::SchemaVersion;
 
@@ -123,16 +123,7 @@ impl<'a> Builder<'a> {
         receipt: Option<&Receipt>,
     ) -> Plan {
         self.notices.sort_by_key(|notice| std::cmp::Reverse(notice.level));
-        let mut hints = Hints::default();
-        for grant in grants {
-            if observed.fact(&cluster_read(grant)).is_some()
-                && let Some(cluster) = observed.cluster(&grant.grant.cluster)
-                && hints.cluster(&grant.grant.cluster).is_none()
-            {
-                hints.clusters.push((grant.grant.cluster.clone(), cluster.clone()));
-            }
-        }
-        hints.policy_versions = observed.default_versions();
+        let purpose = Purpose { remove_provider: self.options.remove_provider };
         Plan {
             schema_version: SchemaVersion,
             verb,
@@ -140,7 +131,7 @@ impl<'a> Builder<'a> {
             options: self.options.clone(),
             steps: self.steps,
             notices: self.notices,
-            hints,
+            hints: observed.hints(grants, purpose),
             receipt: receipt.cloned().map(Box::new),
         }
     }

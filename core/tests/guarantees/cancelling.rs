@@ -122,7 +122,7 @@ async fn a_cancel_during_the_wait_for_a_rollout_ends_the_wait_and_says_so() {
     let mut world = crowded();
     world.clusters.values_mut().for_each(|cluster| cluster.auto_rollout = false);
     let memory = Memory::new(world);
-    let mut run = Client::in_memory(&memory).apply(&seed_grant()).wait(Duration::from_secs(600)).start().await.unwrap();
+    let mut run = Client::in_memory(&memory).apply(&seed_grant()).wait(Duration::from_mins(10)).start().await.unwrap();
     while !matches!(run.next_event().await.unwrap(), Event::Waiting { step: 0, .. }) {}
     let asked = Instant::now();
     run.cancel();

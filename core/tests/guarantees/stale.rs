@@ -80,38 +80,32 @@ async fn apply_to(world: World, plan: &Plan, scenario: &Scenario, about: &str, c
     let now = Memory::new(world.clone());
     let planned_now = Client::in_memory(&now).plan(&scenario.grant).await;
     let memory = Memory::new(world.clone());
-    match Client::in_memory(&memory).apply(plan.clone()).await {
-        Err(error) => {
-            let writes: Vec<_> = memory.calls().into_iter().filter(|call| call.write).collect();
-            assert!(writes.is_empty(), "{about}: {} writes were made before it failed: {error:#}", writes.len());
-            assert_same(&world.filled(), &memory.world(), &format!("{about}: refused"));
-            assert_eq!(*error.get_leftovers(), Leftovers::None, "{about}: {error:#}");
-            // Word for word, labels included: a plan is not refused for nothing.
-            let text = |plan: &Plan| serde_json::to_string(&(&plan.steps, &plan.hints.clusters)).unwrap();
-            assert!(planned_now.as_ref().map_or(true, |now| text(now) != text(plan)), "{about}: {error:#}");
-            if error.kind() == ErrorKind::PlanStale {
-                assert!(error.get_remedy().is_some_and(|remedy| remedy.contains("plan again")), "{about}: {error:#}");
-                counts.stale += 1;
-            } else {
-                // A world with which nothing can be done at all, such as a cluster that is being deleted.
-                assert!(planned_now.is_err_and(|planned| planned.kind() == error.kind()), "{about}: {error:#}");
-                counts.refused += 1;
-            }
-        }
-        Ok(_) => {
-            assert_eq!(
-                planned_now.unwrap().steps,
-                plan.steps,
-                "{about}: applied although planning now gives other steps"
-            );
-            Client::in_memory(&now).apply(&scenario.grant).await.unwrap();
-            assert_same(&now.world().comparable(), &memory.world().comparable(), about);
-            counts.unaffected += 1;
-        }
+    let Err(error) = Client::in_memory(&memory).apply(plan.clone()).await else {
+        // Here documents are equal when they mean the same.
+        assert_eq!(planned_now.unwrap().steps, plan.steps, "{about}: applied although planning now gives other steps");
+        Client::in_memory(&now).apply(&scenario.grant).await.unwrap();
+        assert_same(&now.world().comparable(), &memory.world().comparable(), about);
+        counts.unaffected += 1;
+        return;
+    };
+    let writes: Vec<_> = memory.calls().into_iter().filter(|call| call.write).collect();
+    assert!(writes.is_empty(), "{about}: {} writes were made before it failed: {error:#}", writes.len());
+    assert_same(&world.filled(), &memory.world(), &format!("{about}: refused"));
+    assert_eq!(*error.get_leftovers(), Leftovers::None, "{about}: {error:#}");
+    if error.kind() == ErrorKind::PlanStale {
+        assert!(error.get_remedy().is_some_and(|remedy| remedy.contains("plan again")), "{about}: {error:#}");
+        // Word for word, labels included: a plan is not refused for nothing.
+        let text = |plan: &Plan| serde_json::to_string(&(&plan.steps, &plan.hints.clusters)).unwrap();
+        assert!(planned_now.as_ref().map_or(true, |now| text(now) != text(plan)), "{about}: {error:#}");
+        counts.stale += 1;
+    } else {
+        // A world with which nothing can be done at all, such as a cluster that is being deleted.
+        assert!(planned_now.is_err_and(|planned| planned.kind() == error.kind()), "{about}: {error:#}");
+        counts.refused += 1;
     }
 }
 
-async fn whatever_changes(name: &str) -> Counts {
+async fn whatever_changes(name: &str) {
     let scenario = scenarios().into_iter().find(|scenario| scenario.name == name).unwrap();
     let memory = scenario.prepare().await;
     let plan = Client::in_memory(&memory).plan(&scenario.grant).await.unwrap();
@@ -125,9 +119,7 @@ async fn whatever_changes(name: &str) -> Counts {
         }
         apply_to(world, &saved, &scenario, &format!("{name}: {about}"), &mut counts).await;
     }
-    println!("{name}: {counts:?}");
-    assert!(counts.stale > 10 && counts.unaffected > 10, "{name}: {counts:?}");
-    counts
+    assert!(counts.stale > 10 && counts.unaffected > 100, "{name}: {counts:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Guarantee 3: trust is never wider than asked.
 
-use podrole::memory::Memory;
+use podrole::memory::{Memory, WorldServiceAccount};
 use podrole::model::{Arn, Namespace};
 use podrole::policy::{Document, subjects_allowed};
 use podrole::{Client, Grant};
@@ -95,11 +95,11 @@ async fn a_wildcard_is_never_implied() {
 async fn only_a_token_of_the_service_account_with_the_audience_becomes_credentials() {
     let mut world = crowded();
     for name in ["other", "connections-serviceaccount-s33"] {
-        namespace_mut(&mut world).service_accounts.insert(name.parse().unwrap(), Default::default());
+        namespace_mut(&mut world).service_accounts.insert(name.parse().unwrap(), WorldServiceAccount::default());
     }
     let cluster = world.clusters.get_mut(&Arn::new(CLUSTER).unwrap()).unwrap();
     let mut elsewhere = podrole::memory::WorldNamespace::new();
-    elsewhere.service_accounts.insert(SERVICE_ACCOUNT.parse().unwrap(), Default::default());
+    elsewhere.service_accounts.insert(SERVICE_ACCOUNT.parse().unwrap(), WorldServiceAccount::default());
     cluster.namespaces.insert(Namespace::new("devops-aurora-2").unwrap(), elsewhere);
     let memory = Memory::new(world.filled());
     Client::in_memory(&memory).apply(&seed_grant()).await.unwrap();

@@ -127,18 +127,11 @@ pub fn difference(left: &World, right: &World) -> Option<String> {
         counts
     };
     let (in_left, in_right) = (count(&left), count(&right));
-    let mut text = String::new();
-    for (line, n) in &in_left {
-        if in_right.get(line).copied().unwrap_or(0) < *n {
-            text += &format!("- {}\n", line.trim());
-        }
-    }
-    for (line, n) in &in_right {
-        if in_left.get(line).copied().unwrap_or(0) < *n {
-            text += &format!("+ {}\n", line.trim());
-        }
-    }
-    Some(text)
+    let more = |one: &BTreeMap<String, i32>, other: &BTreeMap<String, i32>, sign: char| -> Vec<String> {
+        let more = one.iter().filter(|(line, n)| other.get(*line).copied().unwrap_or(0) < **n);
+        more.map(|(line, _)| format!("{sign} {}", line.trim())).collect()
+    };
+    Some([more(&in_left, &in_right, '-'), more(&in_right, &in_left, '+')].concat().join("\n"))
 }
 
 #[track_caller]

@@ -238,7 +238,7 @@ fn files() -> Vec<Scenario> {
 fn settings() -> Vec<Scenario> {
     let rich = || {
         let mut rich = seed_grant().tag("cost", "42");
-        rich.role.path = "/apps/".to_owned();
+        "/apps/".clone_into(&mut rich.role.path);
         rich.role.max_session_duration = 7200;
         rich.role.permissions_boundary = Some(format!("arn:aws:iam::{ACCOUNT}:policy/their-policy"));
         rich
@@ -246,11 +246,14 @@ fn settings() -> Vec<Scenario> {
     let mut richer = rich().description("another description").tag("more", "tags");
     richer.role.max_session_duration = 3600;
     richer.role.permissions_boundary = None;
+    let mut bounded = seed_grant();
+    bounded.role.permissions_boundary = rich().role.permissions_boundary;
     let mut wider = seed_grant();
     wider.trust.service_accounts = vec![format!("{NAMESPACE}/also"), "other-*/worker".to_owned()];
     vec![
         Scenario::new("role with every setting", rich()),
         Scenario::new("role settings changed", richer).after(rich()),
+        Scenario::new("boundary set", bounded).after(seed_grant()),
         Scenario::new("trust for several", wider.clone()),
         Scenario::new("trust for fewer", seed_grant()).after(wider),
     ]
