@@ -39,6 +39,7 @@ def start_moto(account):
     os.environ["MOTO_ACCOUNT_ID"] = account
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     from moto.core.responses import EmptyResult
+    from moto.iam.models import ManagedPolicy
     from moto.iam.responses import IamResponse
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
@@ -59,6 +60,10 @@ def start_moto(account):
 
     IamResponse.add_client_id_to_open_id_connect_provider = add_client_id
     IamResponse.remove_client_id_from_open_id_connect_provider = remove_client_id
+
+    # Attaching what is attached counts it twice.
+    attach = ManagedPolicy.attach_to
+    ManagedPolicy.attach_to = lambda self, to: self.arn in to.managed_policies or attach(self, to)
 
     application = DomainDispatcherApplication(create_backend_app)
     lock = threading.Lock()  # moto is not thread-safe
@@ -129,6 +134,7 @@ def start_ministack(account):
     os.environ.update(
         AUTH="true",
         BIND_HOST="127.0.0.1",
+        IOT_MTLS_ENABLED="0",  # listens on all interfaces, on one port
         MINISTACK_HOST="localhost",
         GATEWAY_PORT=str(port),
         MINISTACK_ACCOUNT_ID=account,

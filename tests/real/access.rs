@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use crate::support::{DEPLOYMENT, ROLE_ANNOTATION, SERVICE_ACCOUNT, Scene, shown};
 
 impl Scene {
-    fn kubeconfig(&self) -> Kubeconfig {
+    pub(crate) fn kubeconfig(&self) -> Kubeconfig {
         Kubeconfig { path: Some(self.plane.kubeconfig.clone().into()), context: None }
     }
 
     /// A kubeconfig of a service account with these rules in its namespace, and the folder that holds it.
-    fn restricted(&self, name: &str, rules: &Value) -> (tempfile::TempDir, Kubeconfig) {
+    pub(crate) fn restricted(&self, name: &str, rules: &Value) -> (tempfile::TempDir, Kubeconfig) {
         let metadata = json!({"name": name, "namespace": self.namespace});
         self.plane.kubectl(&["create", "serviceaccount", name, "-n", &self.namespace]);
         let group = "rbac.authorization.k8s.io";

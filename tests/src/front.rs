@@ -8,6 +8,7 @@ use podrole::{Client, ClientBuilder};
 use serde_json::{Value, json};
 
 use crate::boto::{Keys, call_as};
+use crate::control::control;
 use crate::control_plane::{ControlPlane, control_plane};
 use crate::server::Server;
 use crate::{ACCOUNT, CLUSTER, ISSUER, REGION};
@@ -110,16 +111,7 @@ impl Front {
     }
 
     fn control(&self, method: &str, path: &str, body: &Value) -> Value {
-        let url = format!("{}/_front/{path}", self.url);
-        let answer = match method {
-            "GET" => ureq::get(&url).call(),
-            "DELETE" => ureq::delete(&url).call(),
-            "POST" => ureq::post(&url).send_empty(),
-            _ => ureq::put(&url).send(body.to_string()),
-        };
-        let text =
-            answer.unwrap_or_else(|error| panic!("{method} {url}: {error}")).body_mut().read_to_string().unwrap();
-        serde_json::from_str(&text).unwrap()
+        control(&self.url, method, path, body)
     }
 
     /// The keys of the account.

@@ -6,15 +6,18 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on panics")]
 
 mod boto;
+mod control;
 mod control_plane;
 mod environment;
 mod front;
+mod gateway;
 mod server;
 
 pub use boto::{Keys, call, call_as};
 pub use control_plane::{ControlPlane, control_plane};
 pub use environment::{Environment, environment};
 pub use front::{Emulator, Front};
+pub use gateway::{Gateway, kubeconfig_of};
 
 /// The account of the worked example.
 pub const ACCOUNT: &str = "204393242335";

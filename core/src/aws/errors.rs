@@ -6,11 +6,16 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::ErrorKind::TransientError;
 
 use crate::error::{Error, ErrorKind, Result, Retry};
 
 /// Codes that say "there is no such thing", and nothing else.
 const ABSENT: &[&str] = &["NoSuchEntity", "NoSuchEntityException", "ResourceNotFoundException"];
+
+const NETWORK: &str = "check the network and the endpoint (AWS_ENDPOINT_URL, proxies)";
+
+const LATER: &str = "try again later: what is done stays done";
 
 const LOG_IN: &str = "log in (`aws sso login`, `aws login`), or set AWS_PROFILE, AWS_ACCESS_KEY_ID or another source of the AWS credentials chain";
 
@@ -55,6 +60,7 @@ where
                 None => uncoded(operation, context.raw().status().as_u16()),
             }
         }
+        SdkError::ResponseError(_) if cause::<std::io::Error>(error).is_some() => torn(error),
         SdkError::ResponseError(context) => uncoded(operation, context.raw().status().as_u16()),
         other => unsent(operation, other),
     };
@@ -95,6 +101,7 @@ fn coded(operation: &str, code: &str, message: &str) -> Error {
         (ErrorKind::Unavailable, "OpenIdIdpCommunicationError" | "OpenIdIdpCommunicationErrorException") => {
             error.remedy("IAM could not reach the issuer: check its URL, then try again")
         }
+        (ErrorKind::Unavailable | ErrorKind::Timeout, _) => error.remedy(LATER),
         (ErrorKind::ConfigInvalid, "RegionDisabledException") => {
             error.remedy("activate STS in this region (IAM, account settings), or use another region")
         }
@@ -181,9 +188,15 @@ fn uncoded(operation: &str, status: u16) -> Error {
     match status {
         500..=599 => {
             Error::new(ErrorKind::Unavailable, format!("the service answered HTTP {status} without saying why"))
+                .remedy(LATER)
         }
         _ => unexpected(operation, format!("the answer (HTTP {status}) is not one that AWS gives")),
     }
+}
+
+/// A connection that was closed before the whole answer came.
+fn torn(error: &(dyn StdError + 'static)) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("the answer did not come: {}", chain(error))).remedy(NETWORK)
 }
 
 /// A call that got no answer.
@@ -196,15 +209,15 @@ where
         return no_credentials(&chain(credentials));
     }
     match error {
-        SdkError::TimeoutError(_) => Error::new(ErrorKind::Timeout, "no answer in time"),
+        SdkError::TimeoutError(_) => Error::new(ErrorKind::Timeout, "no answer in time").remedy(NETWORK),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-            Error::new(ErrorKind::Timeout, "no answer in time")
-                .remedy("check the network and the endpoint (AWS_ENDPOINT_URL, proxies)")
+            Error::new(ErrorKind::Timeout, "no answer in time").remedy(NETWORK)
         }
         SdkError::DispatchFailure(failure) if failure.is_io() => {
             Error::new(ErrorKind::Unavailable, format!("the service cannot be reached: {}", chain(error)))
-                .remedy("check the network and the endpoint (AWS_ENDPOINT_URL, proxies)")
+                .remedy(NETWORK)
         }
+        SdkError::DispatchFailure(failure) if failure.as_other() == Some(TransientError) => torn(error),
         SdkError::ConstructionFailure(_) => {
             Error::new(ErrorKind::ConfigInvalid, format!("the call cannot be made: {}", chain(error)))
         }

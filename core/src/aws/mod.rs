@@ -9,6 +9,7 @@ mod eks;
 #[cfg(feature = "kubernetes")]
 mod eks_token;
 mod errors;
+mod genuine;
 mod iam_read;
 mod iam_write;
 mod sts;
@@ -114,7 +115,10 @@ impl Aws {
             let region = config.region().map(AsRef::as_ref).unwrap_or_default();
             RetryPartition::new(format!("podrole-{service}-{account}-{region}"))
         };
-        let iam = aws_sdk_iam::config::Builder::from(&config).retry_partition(partition("iam")).build();
+        let iam = aws_sdk_iam::config::Builder::from(&config)
+            .retry_partition(partition("iam"))
+            .interceptor(genuine::GenuineAnswers)
+            .build();
         let iam = aws_sdk_iam::Client::from_conf(iam);
         let eks = aws_sdk_eks::config::Builder::from(&config).retry_partition(partition("eks")).build();
         let sts = aws_sdk_sts::config::Builder::from(&config).retry_partition(partition("sts")).build();

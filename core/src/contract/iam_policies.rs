@@ -239,10 +239,11 @@ async fn attaching_adds_to_the_list_and_to_the_count(context: &IamContext) -> Fo
 
 async fn attaching_again_succeeds(context: &IamContext) -> Found {
     let role = context.created_role("attached").await?;
-    let arn = context.aws_managed()?;
+    let arn = context.created_policy("attached").await?;
     for _ in 0..2 {
         context.write.attach_policy(&role, &arn).await.must("attach")?;
     }
+    same("the count", &context.read.policy(&arn).await.there("read")?.attachment_count, &1)?;
     same("the list", &context.read.attached_policies(&role).await.there("list")?, &vec![arn])
 }
 

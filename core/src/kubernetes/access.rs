@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use kube::Config;
+use kube::client::ClientBuilder;
+use kube::client::retry::RetryPolicy;
 use kube::config::{KubeConfigOptions, Kubeconfig as KubeKubeconfig};
 use serde_json::json;
+use tower::buffer::BufferLayer;
+use tower::retry::RetryLayer;
 
 use super::builder::{Kubeconfig, KubeconfigText, KubernetesBuilder, Mode};
 use super::check::{Server, certificates, decoded_certificates, no_endpoint};
@@ -14,6 +18,9 @@ use super::token::Tokens;
 use crate::error::{Error, Result};
 use crate::model::{Cluster, ClusterName};
 use crate::ports::KubernetesTarget;
+
+/// How often a call is made again that the API server put off (429, 503, 504): after 0.1 to 1.6 seconds, or when the server says.
+const RETRIES: u32 = 5;
 
 /// What tells one connection from another.
 #[derive(PartialEq, Eq, Hash)]
@@ -100,7 +107,8 @@ async fn native(cluster: &Cluster) -> Result<Config> {
         return Err(config_invalid(format!(
             "the endpoint of cluster {}, {endpoint}, is not an https URL",
             cluster.name
-        )));
+        ))
+        .remedy("check that the endpoint of EKS is AWS's (AWS_ENDPOINT_URL)"));
     }
     if decoded_certificates(authority).is_none() {
         return Err(config_invalid(format!("the CA of cluster {} is not PEM in base64", cluster.name))
@@ -150,8 +158,16 @@ async fn client(mut config: Config, builder: &KubernetesBuilder) -> Result<kube:
     config.read_timeout = Some(timeout);
     config.write_timeout = Some(timeout);
     config.reset_reader_on_write = true;
+    // kube's own retries go on for minutes, so that a server that throttles would look like one that is silent.
+    config.default_retry = false;
     let plugin = config.auth_info.exec.clone();
-    let made = tokio::task::spawn_blocking(move || kube::Client::try_from(config)).await;
+    let made = tokio::task::spawn_blocking(move || {
+        let retries = RetryPolicy::new(Duration::from_millis(100), Duration::from_secs(5), RETRIES, true)
+            .unwrap_or_else(|_| RetryPolicy::default());
+        let client = ClientBuilder::try_from(config)?;
+        Ok(client.with_layer(&BufferLayer::new(1024)).with_layer(&RetryLayer::new(retries)).build())
+    })
+    .await;
     match made {
         Ok(Ok(client)) => Ok(client),
         Ok(Err(error)) => Err(broken_client(&error, plugin.as_ref())),

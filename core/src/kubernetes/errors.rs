@@ -10,6 +10,8 @@ use serde::Deserialize;
 use super::connection::{Call, Place};
 use crate::error::{Error, ErrorKind, FieldConflict};
 
+const LATER: &str = "try again later: what is done stays done";
+
 /// A refusal (`meta/v1` `Status`), as far as it is needed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -121,8 +123,8 @@ fn refusal(status: &Status, call: &Call<'_>) -> Error {
         429 => error(ErrorKind::Throttled).remedy("try again later, or do less at once"),
         // What the server cannot even merge is our mistake, not its failure.
         500 if message.contains("not declared in schema") => error(ErrorKind::Unexpected),
-        504 => error(ErrorKind::Timeout),
-        500..=599 => error(ErrorKind::Unavailable),
+        504 => error(ErrorKind::Timeout).remedy(LATER),
+        500..=599 => error(ErrorKind::Unavailable).remedy(LATER),
         _ => error(ErrorKind::Unexpected),
     }
 }
@@ -134,8 +136,8 @@ fn foreign(code: u16) -> Error {
         401 => unauthorized(message),
         403 => Error::new(ErrorKind::PermissionDenied, message)
             .remedy("something between here and the API server refuses: check proxies and firewalls"),
-        429 => Error::new(ErrorKind::Throttled, message),
-        500..=599 => Error::new(ErrorKind::Unavailable, message),
+        429 => Error::new(ErrorKind::Throttled, message).remedy(LATER),
+        500..=599 => Error::new(ErrorKind::Unavailable, message).remedy(LATER),
         _ => garbled(code),
     }
 }

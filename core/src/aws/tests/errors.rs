@@ -81,16 +81,20 @@ async fn garbage_is_unexpected_and_a_failing_gateway_unavailable() {
     assert_eq!(failure(Answer::Http(403, html.to_owned())).await.kind(), ErrorKind::Unexpected);
     assert_eq!(failure(Answer::Http(502, html.to_owned())).await.kind(), ErrorKind::Unavailable);
 
+    // Nothing of this answer is read, and yet it is none.
+    assert_eq!(failure(Answer::Http(200, html.to_owned())).await.kind(), ErrorKind::Unexpected);
     let wire = Wire::new([Answer::Http(200, html.to_owned())]);
     let error = wire.iam().await.role(&RoleName::new("r").expect("a name")).await.expect_err("garbage");
     assert_eq!(error.kind(), ErrorKind::Unexpected);
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_unavailable_and_silence_a_timeout() {
+async fn a_connection_refused_or_closed_is_unavailable_and_silence_a_timeout() {
     let error = failure(Answer::Refused).await;
     assert_eq!((error.kind(), error.get_retry()), (ErrorKind::Unavailable, Retry::Safe));
     assert!(error.message().contains("connection refused"), "{error}");
+    let error = failure(Answer::Closed).await;
+    assert_eq!((error.kind(), error.get_retry()), (ErrorKind::Unavailable, Retry::Safe));
 
     let wire = Wire::new([Answer::Silent]);
     let aws = wire.builder().operation_timeout(Duration::from_millis(20)).load().await.expect("legal");

@@ -22,6 +22,8 @@ use crate::ports::{AwsTarget, IamRead, IamWrite};
 pub(super) enum Answer {
     Http(u16, String),
     Refused,
+    /// Closed before the answer was whole.
+    Closed,
     Silent,
 }
 
@@ -52,6 +54,10 @@ impl HttpConnector for Wire {
                 HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
             }
             Answer::Refused => HttpConnectorFuture::ready(Err(ConnectorError::io("connection refused".into()))),
+            Answer::Closed => {
+                let kind = Some(aws_smithy_types::retry::ErrorKind::TransientError);
+                HttpConnectorFuture::ready(Err(ConnectorError::other("connection closed".into(), kind)))
+            }
             Answer::Silent => HttpConnectorFuture::new(std::future::pending()),
         }
     }
