@@ -8,6 +8,7 @@ use napi_derive::napi;
 use podrole::{Apply, ClientOptions, Plan, Receipt};
 use serde::Deserialize;
 
+use crate::connect::Asked;
 use crate::failure::{read, thrown};
 use crate::memory::Memory;
 use crate::text::grant;
@@ -38,6 +39,19 @@ pub struct Client {
 
 #[napi]
 impl Client {
+    /// A client of real services: see [`connect`](crate::connect::connect).
+    #[napi(factory)]
+    pub async fn connect(
+        settings: String,
+        credentials: Option<Asked>,
+        accounts: Vec<String>,
+        defaults: bool,
+        token: Option<Asked>,
+    ) -> Result<Self> {
+        let inner = crate::connect::connect(settings, credentials, accounts, defaults, token).await?;
+        Ok(Self { inner })
+    }
+
     /// A client of a world in memory.
     #[napi(factory)]
     pub fn in_memory(memory: &Memory, settings: String) -> Result<Self> {

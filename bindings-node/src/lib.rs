@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod client;
+mod connect;
 mod failure;
 mod memory;
 mod text;

@@ -2,6 +2,7 @@
 
 import { at, errorOf, type Site, siteOf } from './call.js'
 import { PodroleError } from './errors.js'
+import { type ConnectOptions, connectionOf } from './connection.js'
 import type { GrantInput } from './grant-input.js'
 import { dataOf, described, invalid, jsonOf } from './input.js'
 import { Memory } from './memory.js'
@@ -82,10 +83,39 @@ export class Client {
   #native: NativeClient | undefined
   readonly #listeners: readonly EventListener[]
   readonly #runs = new Set<Promise<unknown>>()
+  /** What the caller's functions for credentials and tokens failed with last. */
+  readonly #failed: { readonly last?: unknown }
 
-  private constructor(client: NativeClient, listener: EventListener | undefined) {
+  private constructor(client: NativeClient, listener: EventListener | undefined, failed: { readonly last?: unknown } = {}) {
     this.#native = client
     this.#listeners = listener === undefined ? [] : [listener]
+    this.#failed = failed
+  }
+
+  /**
+   * A client of real services. Without options, the environment says everything: AWS's usual settings, and EKS's endpoint with a token minted
+   * in-process, so that no other program is needed.
+   *
+   * Nothing is called or read yet: credentials are looked up at the first call that needs them.
+   *
+   * ```ts
+   * import { Client } from 'podrole'
+   *
+   * const client = await Client.connect({ region: 'ca-central-1' })
+   * await client.close()
+   * ```
+   *
+   * @throws {@link PodroleError} of kind `invalid_input` that names the option.
+   */
+  static async connect(given?: ConnectOptions): Promise<Client> {
+    const site = siteOf(Client.connect)
+    try {
+      const { settings, credentials, accounts, defaults, token, onEvent, failed } = connectionOf(given)
+      const client = await native.Client.connect(settings, credentials, accounts, defaults, token)
+      return new Client(client, onEvent, failed)
+    } catch (thrown) {
+      throw at(site, errorOf(thrown))
+    }
   }
 
   /**
@@ -195,7 +225,7 @@ export class Client {
       stop?.addEventListener('abort', abort, { once: true })
       return made(JSON.parse(await work.answer()) as T)
     } catch (thrown) {
-      throw at(site, failureOf(thrown, stop))
+      throw at(site, failureOf(thrown, { signal: stop, failed: this.#failed }))
     } finally {
       if (abort !== undefined) {
         stop?.removeEventListener('abort', abort)
@@ -211,6 +241,7 @@ export class Client {
   ): Run {
     const run = Run.start({
       site,
+      failed: this.#failed,
       begin: () => {
         const taken = options<RevokeOptions>(given, legal as readonly (keyof RevokeOptions)[])
         const stop = signal(taken.signal, 'options.signal')

@@ -10,6 +10,16 @@ import { native } from './native.js'
 
 export { dataSyncStatement, kustomizePatch, s3Policy, serviceAccountYaml, trustDocument } from './artifacts.js'
 export { type ApplyOptions, type CallOptions, Client, type InMemoryOptions, type RevokeOptions } from './client.js'
+export type {
+  AwsCredentials,
+  AwsCredentialsProvider,
+  BearerToken,
+  ConnectOptions,
+  KubeConfigLike,
+  KubeconfigInput,
+  TokenProvider,
+  TokenRequest,
+} from './connection.js'
 export type { NewPolicyDocument, PolicyDocument, PolicyStatement } from './document.js'
 export {
   type ErrorKind,

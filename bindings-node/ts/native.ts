@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 
+import type { Asked } from './connection.js'
 import { platform } from './platform.js'
 
 /** Work that began with the call that gave it. */
@@ -75,7 +76,16 @@ interface Native {
   worldFromJson(text: string): string
   comparableWorld(world: string): string
   Memory: new (world: string) => NativeMemory
-  Client: { inMemory(memory: NativeMemory, settings: string): NativeClient }
+  Client: {
+    connect(
+      settings: string,
+      credentials: Asked | undefined,
+      accounts: string[],
+      defaults: boolean,
+      token: Asked | undefined,
+    ): Promise<NativeClient>
+    inMemory(memory: NativeMemory, settings: string): NativeClient
+  }
 }
 
 const file = `../podrole.${platform()}.node`

@@ -11,6 +11,7 @@ export type EventListener = (event: Event) => void
 /** @internal What a run is made from. */
 export interface RunStart {
   readonly site: Site
+  readonly failed: Outside['failed']
   /** Checks the input and begins the native work. */
   begin(): { work: NativeWork; signal: AbortSignalLike | undefined; listeners: readonly EventListener[] }
 }
@@ -140,7 +141,7 @@ export class Run implements Promise<Receipt>, AsyncIterable<Event> {
       }
       return Receipt.of(JSON.parse(await work.answer()) as ReceiptData)
     } catch (thrown) {
-      throw at(start.site, failureOf(thrown, aborted))
+      throw at(start.site, failureOf(thrown, { signal: aborted, failed: start.failed }))
     } finally {
       aborted?.removeEventListener('abort', abort)
       this.#work = undefined
@@ -179,10 +180,21 @@ export class Run implements Promise<Receipt>, AsyncIterable<Event> {
   }
 }
 
-/** The error of a call that a signal may have ended: then the signal's reason is the cause. */
-export function failureOf(thrown: unknown, signal: AbortSignalLike | undefined): PodroleError {
+/** What may have ended a call from outside: then its reason is the cause. */
+export interface Outside {
+  readonly signal: AbortSignalLike | undefined
+  /** What the caller's functions for credentials and tokens failed with last. */
+  readonly failed: { readonly last?: unknown }
+}
+
+/** The error of a call that something outside may have ended. */
+export function failureOf(thrown: unknown, { signal, failed }: Outside): PodroleError {
   const error = errorOf(thrown)
-  return signal?.aborted === true && error.kind === 'cancelled' && error.cause === undefined
-    ? errorOf(thrown, signal.reason)
-    : error
+  if (error === thrown) {
+    return error
+  }
+  if (signal?.aborted === true && error.kind === 'cancelled') {
+    return errorOf(thrown, signal.reason)
+  }
+  return error.kind === 'credentials' && failed.last !== undefined ? errorOf(thrown, failed.last) : error
 }

@@ -12,6 +12,7 @@ mod errors;
 mod genuine;
 mod iam_read;
 mod iam_write;
+mod source;
 mod sts;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use aws_sdk_iam::config::retry::RetryPartition;
 pub use aws_credential_types::Credentials;
 pub use aws_credential_types::provider::SharedCredentialsProvider;
 pub use builder::AwsBuilder;
+pub use source::{CredentialsSource, provider};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::AccountId;
