@@ -1,5 +1,7 @@
 use thiserror::Error;
 
+use crate::error::{Error as Failure, ErrorKind};
+
 /// Why a kustomization could not be read or edited.
 ///
 /// `file` is `kustomization.yaml` or the path of a patch file as the kustomization writes it. Lines and columns count from 1.
@@ -60,4 +62,19 @@ pub enum KustomizeError {
         /// The value.
         value: String,
     },
+}
+
+impl KustomizeError {
+    /// As podrole's error about a kustomization.
+    pub(crate) fn of(&self, path: &str) -> Failure {
+        let (kind, remedy) = match self {
+            Self::Conflict { .. } => (ErrorKind::Conflict, "let one place alone set it"),
+            Self::Unsupported { .. } => (ErrorKind::Unsupported, "write it in another way, or edit the file by hand"),
+            Self::MissingFile { .. } => {
+                (ErrorKind::NotFound, "add the file, or take its entry out of the kustomization")
+            }
+            _ => (ErrorKind::InvalidInput, "mend the file until `kubectl kustomize` renders it"),
+        };
+        Failure::new(kind, self.to_string()).resource(format!("file {path}")).remedy(remedy)
+    }
 }

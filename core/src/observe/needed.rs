@@ -260,9 +260,7 @@ fn file_reads(grant: &CheckedGrant, observed: &Observed, reads: &mut BTreeSet<Re
     for kustomization in &grant.grant.kustomizations {
         reads.insert(Read::File { path: kustomization.path.clone() });
         if let Some(text) = observed.file(&kustomization.path) {
-            for file in kustomize::referenced_files(text)
-                .map_err(|error| Error::invalid(error.to_string()).resource(format!("file {}", kustomization.path)))?
-            {
+            for file in kustomize::referenced_files(text).map_err(|error| error.of(&kustomization.path))? {
                 reads.insert(Read::File { path: sibling(&kustomization.path, &file) });
             }
         }

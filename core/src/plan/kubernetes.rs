@@ -470,7 +470,7 @@ impl Builder<'_> {
             namespace: None,
         };
         let edit = kustomize::set_service_account(&text, &files, &target, scene.grant.service_account.as_str())
-            .map_err(|error| kustomize_error(&wanted.path, &error))?;
+            .map_err(|error| error.of(&wanted.path))?;
         let former = edit.former.clone();
         let change = Change::new(
             "patch /spec/template/spec/serviceAccountName",
@@ -492,10 +492,11 @@ impl Builder<'_> {
     pub(super) fn kustomization_files(&self, path: &str) -> Result<(String, BTreeMap<String, String>)> {
         let Some(text) = self.world.file(path).cloned() else {
             return Err(Error::new(ErrorKind::NotFound, "there is no such file under the client's file root")
-                .resource(format!("file {path}")));
+                .resource(format!("file {path}"))
+                .remedy("give its path relative to the file root (default: the working directory)"));
         };
         let mut files = BTreeMap::new();
-        for name in kustomize::referenced_files(&text).map_err(|error| kustomize_error(path, &error))? {
+        for name in kustomize::referenced_files(&text).map_err(|error| error.of(path))? {
             if let Some(text) = self.world.file(&sibling(path, &name)) {
                 files.insert(name, text.clone());
             }
@@ -570,16 +571,6 @@ pub(crate) fn is_older(pod: &Pod, since: i64, role_arn: &str) -> bool {
         container.env.get("AWS_ROLE_ARN").is_some_and(|value| value.as_deref() == Some(role_arn))
     };
     pod.created_at <= since && !pod.containers.iter().any(has_role)
-}
-
-pub(super) fn kustomize_error(path: &str, error: &kustomize::KustomizeError) -> Error {
-    let kind = match error {
-        kustomize::KustomizeError::Conflict { .. } => ErrorKind::Conflict,
-        kustomize::KustomizeError::Unsupported { .. } => ErrorKind::Unsupported,
-        kustomize::KustomizeError::MissingFile { .. } => ErrorKind::NotFound,
-        _ => ErrorKind::InvalidInput,
-    };
-    Error::new(kind, error.to_string()).resource(format!("file {path}"))
 }
 
 /// The keys under a prefix that podrole owns by server-side apply.

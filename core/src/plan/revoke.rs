@@ -6,7 +6,7 @@ use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
 use super::iam::TrustChange;
-use super::kubernetes::{ANNOTATIONS, LABELS, ROLE_ARN, kustomize_error, owned};
+use super::kubernetes::{ANNOTATIONS, LABELS, ROLE_ARN, owned};
 use super::trust::{recorded_request, trust_requests, without};
 use crate::error::{Error, Result};
 use crate::grant::CheckedGrant;
@@ -60,7 +60,7 @@ impl Builder<'_> {
                 namespace: None,
             };
             let edit = kustomize::unset_service_account(&text, &files, &target, grant.service_account.as_str())
-                .map_err(|error| kustomize_error(&wanted.path, &error))?;
+                .map_err(|error| error.of(&wanted.path))?;
             let change = Change::new(
                 "patch /spec/template/spec/serviceAccountName",
                 Some(grant.service_account.as_str()),
