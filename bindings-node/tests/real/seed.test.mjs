@@ -1,8 +1,10 @@
 // The worked example from Node, on an AWS emulator and a real API server, with every kind of credentials.
 
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { inspect } from 'node:util'
+import { fileURLToPath } from 'node:url'
+import { inspect, promisify } from 'node:util'
 import { after, before, describe, test } from 'node:test'
 
 import { fromEnv } from '@aws-sdk/credential-provider-env'
@@ -189,6 +191,18 @@ describe('the worked example', () => {
       assert.equal(error.kind, 'credentials')
       assert.equal(error.cause, mine)
     })
+  })
+
+  test('the deployment script of the examples', async () => {
+    const script = fileURLToPath(new URL('../examples/built/deploy.js', import.meta.url))
+    const file = fileURLToPath(new URL('../examples/grant.yaml', import.meta.url))
+    const args = [script, file, '--yes', '--region', region, '--endpoint-url', world.front.endpoint]
+    const env = { PATH: process.env.PATH, AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey }
+    const { stdout } = await promisify(execFile)(process.execPath, args, { env })
+    assert.match(stdout, /role connections-role-test[^]*waiting for the rollout[^]*9 passed, 0 warned, 0 skipped, 0 failed/)
+    const again = await promisify(execFile)(process.execPath, [...args, '--kubeconfig', world.plane.kubeconfig], { env })
+    assert.match(again.stdout, /nothing to do[^]*9 passed/i)
+    await using_(await connect({ credentials }), (client) => client.revoke(grant))
   })
 
   test('the wrong cluster gets no write', async () => {
