@@ -1,5 +1,15 @@
-//! Lets the linker leave Node's own symbols to Node.
+//! Lets the linker leave Node's own symbols to Node, and says where the types of the native module are written down.
+
+use std::path::Path;
 
 fn main() {
     napi_build::setup();
+    println!("cargo::rerun-if-changed=build.rs");
+    // Beside what is built, `target/debug/napi-types`: scripts/node-package makes ts/generated.ts of it.
+    let out = std::env::var("OUT_DIR").unwrap_or_default();
+    if let Some(folder) = Path::new(&out).ancestors().nth(3).map(|profile| profile.join("napi-types")) {
+        if std::fs::create_dir_all(&folder).is_ok() {
+            println!("cargo::rustc-env=NAPI_TYPE_DEF_TMP_FOLDER={}", folder.display());
+        }
+    }
 }

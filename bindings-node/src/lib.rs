@@ -4,6 +4,8 @@
 //! native error, which is JSON text too (see [`failure`]): the package makes a `PodroleError` of it.
 
 mod artifacts;
+#[cfg(feature = "bench")]
+mod bench;
 mod client;
 mod connect;
 mod failure;

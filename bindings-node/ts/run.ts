@@ -131,7 +131,7 @@ export class Run implements Promise<Receipt>, AsyncIterable<Event> {
       signal?.addEventListener('abort', abort, { once: true })
       for (;;) {
         const batch = await work.events()
-        if (batch === null) {
+        if (batch == null) {
           break
         }
         for (const event of JSON.parse(batch) as Event[]) {
