@@ -98,6 +98,7 @@ export type {
   NewPolicy,
   NewRole,
   ServiceAccountApply,
+  ServiceAccountRestore,
   Step,
   Target,
   WorkloadApply,

@@ -82,6 +82,7 @@ export type Action =
     }
   | { readonly kind: 'delete_inline_policy'; readonly role: string; readonly name: string }
   | { readonly kind: 'apply_service_account'; readonly create: boolean; readonly apply: ServiceAccountApply }
+  | { readonly kind: 'restore_service_account'; readonly restore: ServiceAccountRestore }
   | { readonly kind: 'delete_service_account'; readonly namespace: string; readonly name: string; readonly uid: string }
   | { readonly kind: 'apply_workload'; readonly apply: WorkloadApply }
   | { readonly kind: 'restore_workload'; readonly restore: WorkloadRestore }
@@ -110,6 +111,8 @@ export interface NewRole {
 
 /** What is set on a service account. */
 export interface ServiceAccountApply {
+  /** The field manager to own it under. */
+  readonly manager: string
   readonly namespace: string
   readonly name: string
   /** The uid it must have; null lets it be created. */
@@ -118,6 +121,18 @@ export interface ServiceAccountApply {
   readonly labels: Texts
   /** Whether fields are taken over from other field managers. */
   readonly force: boolean
+}
+
+/** What the undo puts back on a service account: values that were taken over from other field managers. */
+export interface ServiceAccountRestore {
+  /** The field manager that took them over. */
+  readonly manager: string
+  readonly namespace: string
+  readonly name: string
+  /** The uid it must have. */
+  readonly uid: string
+  readonly annotations: Texts
+  readonly labels: Texts
 }
 
 /** Which workload. */
@@ -129,10 +144,12 @@ export interface WorkloadRef {
 
 /** What is set on a workload. */
 export interface WorkloadApply {
+  /** The field manager to own it under. */
+  readonly manager: string
   readonly workload: WorkloadRef
   /** The uid it must have. */
   readonly uid: string
-  /** The service account; null leaves it alone. */
+  /** The service account; with null, one that was set before is removed, and one of others stays. */
   readonly serviceAccount: string | null
   readonly annotations: Texts
   /** Annotations of the pod template. */
@@ -143,6 +160,8 @@ export interface WorkloadApply {
 
 /** What the undo puts back on a workload. */
 export interface WorkloadRestore {
+  /** The field manager that changed it. */
+  readonly manager: string
   readonly workload: WorkloadRef
   /** The uid it must have. */
   readonly uid: string

@@ -160,7 +160,7 @@ mod tests {
     use super::*;
     use crate::error::{Error, Leftovers, Retry};
     use crate::model::{Arn, IamPath, Issuer, Namespace, NewPolicy, NewRole, PolicyName, RoleName, ServiceAccountName};
-    use crate::ports::{ServiceAccountApply, WorkloadApply, WorkloadRestore};
+    use crate::ports::{ServiceAccountApply, ServiceAccountRestore, WorkloadApply, WorkloadRestore};
     use crate::receipt::Outcome;
 
     /// One value of each variant. The match has no other arm: a new variant does not build until it stands here.
@@ -262,7 +262,18 @@ mod tests {
             Action::ApplyServiceAccount { .. } => Action::ApplyServiceAccount {
                 create: true,
                 apply: ServiceAccountApply {
+                    manager: "podrole".to_owned(),
                     namespace: namespace(), name: account(), uid: None, annotations: map(), labels: map(), force: false,
+                },
+            },
+            Action::RestoreServiceAccount { .. } => Action::RestoreServiceAccount {
+                restore: ServiceAccountRestore {
+                    manager: "podrole".to_owned(),
+                    namespace: namespace(),
+                    name: account(),
+                    uid: String::new(),
+                    annotations: map(),
+                    labels: map(),
                 },
             },
             Action::DeleteServiceAccount { .. } => Action::DeleteServiceAccount {
@@ -270,6 +281,7 @@ mod tests {
             },
             Action::ApplyWorkload { .. } => Action::ApplyWorkload {
                 apply: WorkloadApply {
+                    manager: "podrole".to_owned(),
                     workload: workload(),
                     uid: String::new(),
                     service_account: None,
@@ -280,6 +292,7 @@ mod tests {
             },
             Action::RestoreWorkload { .. } => Action::RestoreWorkload {
                 restore: WorkloadRestore {
+                    manager: "podrole".to_owned(),
                     workload: workload(),
                     uid: String::new(),
                     service_account: None,

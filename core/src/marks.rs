@@ -9,10 +9,13 @@
 //! | `podrole.dev/subject/<grant>/<hash>` = `namespace/name` | a role we made | this grant let that further service account in |
 //! | `podrole.dev/grant/<grant>` = role name | a policy we made | this grant uses it |
 //! | `podrole.dev/workloads` = `deployment/name,…` | service account | these workloads were pointed at it |
+//! | `podrole.dev/former-values` = JSON | service account | what annotations and labels said that were taken over from other managers |
 //! | `podrole.dev/former-service-account` = name or empty | workload | what it ran as before |
 //! | `podrole.dev/identity` = hash | pod template | the identity its pods were made for |
 
 use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use crate::grant::{OWN_PREFIX, short_hash};
 use crate::model::{Arn, Namespace, PolicyName, RoleName, WorkloadKind, WorkloadName, WorkloadRef};
@@ -23,6 +26,8 @@ pub(crate) const CREATED_BY: &str = "podrole.dev/created-by";
 pub(crate) const WORKLOADS: &str = "podrole.dev/workloads";
 /// What a workload ran as before.
 pub(crate) const FORMER: &str = "podrole.dev/former-service-account";
+/// What was taken over on a service account.
+pub(crate) const TAKEN: &str = "podrole.dev/former-values";
 /// The identity that the pods of a template were made for.
 pub(crate) const IDENTITY: &str = "podrole.dev/identity";
 
@@ -97,6 +102,27 @@ pub(crate) fn policy_users(tags: &BTreeMap<String, String>) -> Vec<&str> {
 /// Whether tags or annotations say that this owner made the thing.
 pub(crate) fn created_by(marks: &BTreeMap<String, String>, owner: &str) -> bool {
     marks.get(CREATED_BY).is_some_and(|by| by == owner)
+}
+
+/// Annotations and labels of a service account that were taken over from other managers, with what they said before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Taken {
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) annotations: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) labels: BTreeMap<String, String>,
+}
+
+impl Taken {
+    /// Reads the mark back. What nobody can read is nothing.
+    pub(crate) fn of(annotations: &BTreeMap<String, String>) -> Self {
+        annotations.get(TAKEN).and_then(|value| serde_json::from_str(value).ok()).unwrap_or_default()
+    }
+
+    /// The mark; `None` when nothing was taken over.
+    pub(crate) fn mark(&self) -> Option<String> {
+        (*self != Self::default()).then(|| serde_json::to_string(self).ok()).flatten()
+    }
 }
 
 fn kind_word(kind: WorkloadKind) -> &'static str {

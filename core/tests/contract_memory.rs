@@ -86,7 +86,7 @@ async fn kubernetes_in_memory_keeps_the_contract() {
     );
     let outcome = run(&kubernetes_checks(), &context, &[]).await;
     println!("{outcome}");
-    outcome.require(36, 0).unwrap();
+    outcome.require(40, 0).unwrap();
     assert_eq!(memory.world(), World::seed(), "the checks removed what they made");
 }
 

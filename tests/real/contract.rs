@@ -151,7 +151,7 @@ async fn kubernetes_keeps_the_contract() {
     );
     let outcome = run(&kubernetes_checks(), &context, &[]).await;
     println!("{outcome}");
-    outcome.require(36, 0).unwrap();
+    outcome.require(40, 0).unwrap();
     assert_eq!(context.clean_up().await, Vec::<String>::new());
 }
 

@@ -10,7 +10,9 @@ use super::iam::tags as map;
 use super::{Check, Context, Found, checks, workloads};
 use crate::error::{Error, ErrorKind, FieldConflict};
 use crate::model::{Namespace, ServiceAccount, ServiceAccountName, WorkloadKind, WorkloadRef};
-use crate::ports::{FIELD_MANAGER, KubernetesRead, KubernetesWrite, ServiceAccountApply, WorkloadApply};
+use crate::ports::{
+    FIELD_MANAGER, KubernetesRead, KubernetesWrite, ServiceAccountApply, ServiceAccountRestore, WorkloadApply,
+};
 
 /// What somebody else does to an object. uids in it are not compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,10 +107,14 @@ pub fn kubernetes_checks() -> Vec<Check<KubernetesContext>> {
         a_field_of_another_manager_is_a_conflict_that_names_it,
         every_field_in_conflict_is_named,
         force_takes_a_field_over,
+        a_field_of_another_owner_is_a_conflict_too,
         a_value_that_is_there_already_is_shared,
         a_uid_that_does_not_match_is_a_conflict_without_owners,
         a_uid_of_a_service_account_that_is_gone_is_a_conflict,
         applying_a_service_account_in_no_namespace_is_not_found,
+        restoring_a_service_account_puts_former_values_back_and_is_in_no_ones_way,
+        restoring_a_service_account_needs_its_uid,
+        restoring_a_service_account_that_is_gone_is_not_found,
         deleting_a_service_account_needs_its_uid,
         deleting_a_service_account_that_is_gone_is_not_found,
     ];
@@ -126,6 +132,7 @@ pub(super) fn account(name: &str) -> Result<ServiceAccountName, String> {
 
 fn apply(namespace: &Namespace) -> Result<ServiceAccountApply, String> {
     Ok(ServiceAccountApply {
+        manager: "podrole".to_owned(),
         namespace: namespace.clone(),
         name: account("connections")?,
         uid: None,
@@ -295,6 +302,22 @@ async fn force_takes_a_field_over(context: &KubernetesContext) -> Found {
     same("its owners", &owners, &vec![FIELD_MANAGER])
 }
 
+async fn a_field_of_another_owner_is_a_conflict_too(context: &KubernetesContext) -> Found {
+    let (ours, before) = created(context).await?;
+    let theirs = ServiceAccountApply {
+        manager: "another-team".to_owned(),
+        uid: Some(before.uid.clone()),
+        annotations: map([(ROLE, "arn:aws:iam::204393242335:role/two")]),
+        labels: BTreeMap::new(),
+        ..ours
+    };
+    let error = refused_as("applying", context.write.apply_service_account(&theirs).await, ErrorKind::Conflict)?;
+    names_owners(&error, &[(FIELD_MANAGER, ".metadata.annotations.eks.amazonaws.com/role-arn")])?;
+    let nothing = ServiceAccountApply { annotations: BTreeMap::new(), ..theirs };
+    context.write.apply_service_account(&nothing).await.must("apply nothing")?;
+    same("the service account", &read(context, &nothing.namespace).await?, &before)
+}
+
 async fn a_value_that_is_there_already_is_shared(context: &KubernetesContext) -> Found {
     let namespace = context.namespace().await?;
     let ours = apply(&namespace)?;
@@ -333,6 +356,60 @@ async fn applying_a_service_account_in_no_namespace_is_not_found(context: &Kuber
     let answer = context.write.apply_service_account(&apply(&none)?).await;
     let error = refused("applying", answer, ErrorKind::NotFound, "NotFound")?;
     ensure(error.get_resource().is_some(), "the error does not name the thing")
+}
+
+fn restore(apply: &ServiceAccountApply, uid: &str) -> ServiceAccountRestore {
+    ServiceAccountRestore {
+        manager: apply.manager.clone(),
+        namespace: apply.namespace.clone(),
+        name: apply.name.clone(),
+        uid: uid.to_owned(),
+        annotations: map([(ROLE, "theirs")]),
+        labels: map([("team", "data")]),
+    }
+}
+
+async fn restoring_a_service_account_puts_former_values_back_and_is_in_no_ones_way(
+    context: &KubernetesContext,
+) -> Found {
+    let namespace = context.namespace().await?;
+    let ours = ServiceAccountApply {
+        labels: map([("team", "connections"), ("kept", "yes")]),
+        force: true,
+        ..apply(&namespace)?
+    };
+    let theirs =
+        ServiceAccountApply { annotations: map([(ROLE, "theirs")]), labels: map([("team", "data")]), ..ours.clone() };
+    context.fixture.edit_as(OTHER, &ForeignEdit::ServiceAccount(theirs)).await?;
+    context.write.apply_service_account(&ours).await.must("apply with force")?;
+    let before = read(context, &namespace).await?;
+    context.write.restore_service_account(&restore(&ours, &before.uid)).await.must("restore")?;
+    let found = read(context, &namespace).await?;
+    same("its annotations", &found.annotations, &map([(ROLE, "theirs")]))?;
+    same("its labels", &found.labels, &map([("kept", "yes"), ("team", "data")]))?;
+    let held = found.owners.iter().filter(|owner| owner.manager == FIELD_MANAGER && owner.apply);
+    let held: Vec<&str> = held.flat_map(|owner| &owner.fields).map(String::as_str).collect();
+    same("what is still applied", &held, &vec![".metadata.labels.kept"])?;
+    let again = ServiceAccountApply { uid: Some(before.uid), force: false, ..ours };
+    context.write.apply_service_account(&again).await.must("apply again")?;
+    let found = read(context, &namespace).await?;
+    same("its annotations", &found.annotations, &again.annotations)?;
+    same("its labels", &found.labels, &again.labels)
+}
+
+async fn restoring_a_service_account_needs_its_uid(context: &KubernetesContext) -> Found {
+    let (apply, before) = created(context).await?;
+    let stale = restore(&apply, "00000000-0000-4000-8000-000000000000");
+    let answer = context.write.restore_service_account(&stale).await;
+    refused("restoring another", answer, ErrorKind::Conflict, "Conflict")?;
+    same("the service account", &read(context, &apply.namespace).await?, &before)
+}
+
+async fn restoring_a_service_account_that_is_gone_is_not_found(context: &KubernetesContext) -> Found {
+    let (apply, before) = created(context).await?;
+    context.write.delete_service_account(&apply.namespace, &apply.name, &before.uid).await.must("delete")?;
+    let answer = context.write.restore_service_account(&restore(&apply, &before.uid)).await;
+    refused("restoring it", answer, ErrorKind::NotFound, "NotFound").map(drop)
 }
 
 async fn deleting_a_service_account_needs_its_uid(context: &KubernetesContext) -> Found {

@@ -60,6 +60,7 @@ async fn made(
 async fn deployment(context: &KubernetesContext) -> Result<(WorkloadRef, Workload), String> {
     let namespace = context.namespace().await?;
     let sa = crate::ports::ServiceAccountApply {
+        manager: "podrole".to_owned(),
         namespace: namespace.clone(),
         name: account("connections")?,
         uid: None,
@@ -82,6 +83,7 @@ async fn pod_names(context: &KubernetesContext, workload: &WorkloadRef, name: &s
 /// What podrole applies when it points a workload at a service account.
 fn point(workload: &WorkloadRef, uid: &str) -> WorkloadApply {
     WorkloadApply {
+        manager: "podrole".to_owned(),
         workload: workload.clone(),
         uid: uid.to_owned(),
         service_account: Some("connections".to_owned()),
@@ -93,6 +95,7 @@ fn point(workload: &WorkloadRef, uid: &str) -> WorkloadApply {
 
 fn restore(workload: &WorkloadRef, uid: &str, service_account: Option<&str>) -> WorkloadRestore {
     WorkloadRestore {
+        manager: "podrole".to_owned(),
         workload: workload.clone(),
         uid: uid.to_owned(),
         service_account: service_account.map(str::to_owned),
@@ -191,6 +194,7 @@ async fn annotations_of_the_template_start_a_rollout(context: &KubernetesContext
 
 fn theirs(workload: &WorkloadRef, service_account: Option<&str>) -> ForeignEdit {
     ForeignEdit::Workload(WorkloadApply {
+        manager: "podrole".to_owned(),
         workload: workload.clone(),
         uid: String::new(),
         service_account: service_account.map(str::to_owned),

@@ -10,7 +10,7 @@ use super::fields::owners;
 use super::read::{service_account_place, workload_place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Namespace, ServiceAccountName};
-use crate::ports::{FIELD_MANAGER, KubernetesWrite, ServiceAccountApply, WorkloadApply, WorkloadRestore};
+use crate::ports::{KubernetesWrite, ServiceAccountApply, ServiceAccountRestore, WorkloadApply, WorkloadRestore};
 
 /// Server-side apply; JSON is YAML.
 const APPLY: &str = "application/apply-patch+yaml";
@@ -20,12 +20,16 @@ const JSON: &str = "application/json";
 /// How often an object that changes meanwhile is read again.
 const TRIES: u32 = 5;
 
-fn patch<'a>(place: Place<'a>, content_type: &'static str, force: bool, body: Value) -> Call<'a> {
-    let mut query = vec![("fieldManager", FIELD_MANAGER.to_owned())];
+fn apply<'a>(place: Place<'a>, manager: &str, force: bool, body: Value) -> Call<'a> {
+    let mut query = vec![("fieldManager", manager.to_owned())];
     if force {
         query.push(("force", "true".to_owned()));
     }
-    Call { verb: "patch", place, query, body: Some((content_type, body)) }
+    Call { verb: "patch", place, query, body: Some((APPLY, body)) }
+}
+
+fn merge<'a>(place: Place<'a>, manager: &str, body: Value) -> Call<'a> {
+    Call { verb: "patch", place, query: vec![("fieldManager", manager.to_owned())], body: Some((MERGE, body)) }
 }
 
 /// An object with only the keys that have something to say: an empty map would be owned as such.
@@ -45,29 +49,37 @@ fn nulls(keys: &[String]) -> Value {
     Value::Object(keys.iter().map(|key| (key.clone(), Value::Null)).collect::<Map<_, _>>())
 }
 
-/// Whether the only owner in the way is podrole itself: a restore is an update, and the server takes the updates of a field manager
+/// Whether the only owner in the way is the field manager itself: a restore is an update, and the server takes the updates of a field manager
 /// and what it applies for two owners.
-fn is_with_ourselves(error: &Error) -> bool {
+fn is_with_itself(manager: &str, error: &Error) -> bool {
     let conflicts = error.get_conflicts();
-    !conflicts.is_empty() && conflicts.iter().all(|conflict| conflict.manager == FIELD_MANAGER)
+    !conflicts.is_empty() && conflicts.iter().all(|conflict| conflict.manager == manager)
 }
 
 impl Connection {
-    /// Applies over podrole's own restore. The object's version keeps others from being overwritten in between; controllers change it
-    /// too (with every status), so a few tries may be needed.
-    async fn take_back(&self, place: Place<'_>, mut body: Value, mut conflict: Error) -> Result<()> {
+    /// Applies, also over a restore of the field manager's own.
+    async fn apply_over_restore(&self, place: Place<'_>, manager: &str, force: bool, body: Value) -> Result<bool> {
+        match self.send(&apply(place, manager, force, body.clone())).await {
+            Err(error) if is_with_itself(manager, &error) => self.take_back(place, manager, body, error).await,
+            answer => answer.map(|(_, created)| created),
+        }
+    }
+
+    /// Applies by force over the field manager's own restore. The object's version keeps others from being overwritten in between; controllers
+    /// change it too (with every status), so a few tries may be needed.
+    async fn take_back(&self, place: Place<'_>, manager: &str, mut body: Value, mut conflict: Error) -> Result<bool> {
         let fields: BTreeSet<String> = conflict.get_conflicts().iter().map(|conflict| conflict.field.clone()).collect();
         for _ in 0..TRIES {
             let Some(object) = self.get(place, Vec::new()).await? else { break };
             let metadata = &object["metadata"];
-            let mut others = owners(metadata).into_iter().filter(|owner| owner.manager != FIELD_MANAGER);
+            let mut others = owners(metadata).into_iter().filter(|owner| owner.manager != manager);
             if metadata["uid"] != body["metadata"]["uid"] || others.any(|owner| !owner.fields.is_disjoint(&fields)) {
                 break;
             }
             body["metadata"]["resourceVersion"] = metadata["resourceVersion"].clone();
-            match self.send(&patch(place, APPLY, true, body.clone())).await {
+            match self.send(&apply(place, manager, true, body.clone())).await {
                 Err(error) if error.kind() == ErrorKind::Conflict => conflict = error,
-                answer => return answer.map(drop),
+                answer => return answer.map(|(_, created)| created),
             }
         }
         Err(conflict)
@@ -90,8 +102,20 @@ impl KubernetesWrite for Connection {
             ]),
         });
         let place = service_account_place(&apply.namespace, &apply.name);
-        let (_, created) = self.send(&patch(place, APPLY, apply.force, body)).await?;
-        Ok(created)
+        self.apply_over_restore(place, &apply.manager, apply.force, body).await
+    }
+
+    async fn restore_service_account(&self, restore: &ServiceAccountRestore) -> Result<()> {
+        let body = json!({
+            "metadata": sparse([
+                ("uid", json!(restore.uid)),
+                ("annotations", json!(restore.annotations)),
+                ("labels", json!(restore.labels)),
+            ]),
+        });
+        let place = service_account_place(&restore.namespace, &restore.name);
+        self.send(&merge(place, &restore.manager, body)).await?;
+        Ok(())
     }
 
     async fn delete_service_account(&self, namespace: &Namespace, name: &ServiceAccountName, uid: &str) -> Result<()> {
@@ -124,10 +148,7 @@ impl KubernetesWrite for Connection {
             ("spec", sparse([("template", template)])),
         ]);
         let place = workload_place(&apply.workload);
-        match self.send(&patch(place, APPLY, apply.force, body.clone())).await {
-            Err(error) if is_with_ourselves(&error) => self.take_back(place, body, error).await,
-            answer => answer.map(drop),
-        }
+        self.apply_over_restore(place, &apply.manager, apply.force, body).await.map(drop)
     }
 
     async fn restore_workload(&self, restore: &WorkloadRestore) -> Result<()> {
@@ -146,7 +167,7 @@ impl KubernetesWrite for Connection {
             ("metadata", sparse([("uid", json!(restore.uid)), ("annotations", nulls(&restore.remove_annotations))])),
             ("spec", sparse([("template", template)])),
         ]);
-        self.send(&patch(workload_place(&restore.workload), MERGE, false, body)).await?;
+        self.send(&merge(workload_place(&restore.workload), &restore.manager, body)).await?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::Memory;
 use super::errors::{kubernetes_conflict, kubernetes_not_found};
-use super::ownership::{self, Fields};
+use super::ownership::{self, Fields, Writer};
 use super::rollout::{self, resource};
 use super::state::{CallRecord, State};
 use super::world::{WorldNamespace, WorldServiceAccount, WorldWorkload};
@@ -14,7 +14,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
     Arn, Namespace, Pod, ServiceAccount, ServiceAccountName, Workload, WorkloadKind, WorkloadName, WorkloadRef,
 };
-use crate::ports::{KubernetesRead, KubernetesWrite, ServiceAccountApply, WorkloadApply, WorkloadRestore};
+use crate::ports::{
+    KubernetesRead, KubernetesWrite, ServiceAccountApply, ServiceAccountRestore, WorkloadApply, WorkloadRestore,
+};
 
 /// Whom denials name.
 const USER: &str = "podrole";
@@ -79,6 +81,12 @@ struct Write<'a> {
     now: i64,
     ids: &'a mut super::state::Ids,
     place: String,
+}
+
+impl Write<'_> {
+    fn by<'w>(&self, manager: &'w str) -> Writer<'w> {
+        Writer { manager, now: self.now }
+    }
 }
 
 fn about_account(namespace: &Namespace, name: &ServiceAccountName) -> String {
@@ -232,7 +240,7 @@ impl KubernetesWrite for Kubernetes {
             let mut account = present.cloned().unwrap_or_default();
             let mut fields = account_fields(&account.annotations, &account.labels);
             let wanted = account_fields(&apply.annotations, &apply.labels);
-            ownership::apply(&mut fields, &mut account.owners, &wanted, apply.force, "v1", write.now)?;
+            ownership::apply(&mut fields, &mut account.owners, &wanted, apply.force, "v1", &write.by(&apply.manager))?;
             if created {
                 account.uid = write.ids.uid(&format!("{}/serviceaccount/{}", write.place, apply.name));
             }
@@ -243,6 +251,24 @@ impl KubernetesWrite for Kubernetes {
             };
             namespace.service_accounts.insert(apply.name.clone(), account);
             Ok(created)
+        })
+        .await
+    }
+
+    async fn restore_service_account(&self, restore: &ServiceAccountRestore) -> Result<()> {
+        let about = about_account(&restore.namespace, &restore.name);
+        self.write("patch serviceaccounts", about, &restore.namespace, |namespace, write| {
+            let Some(held) = namespace.service_accounts.get_mut(&restore.name) else {
+                return Err(kubernetes_not_found("serviceaccounts", restore.name.as_str()));
+            };
+            precondition(&restore.uid, &held.uid)?;
+            let wanted = account_fields(&restore.annotations, &restore.labels);
+            let wanted = wanted.into_iter().map(|(path, value)| (path, Some(value))).collect();
+            let mut fields = account_fields(&held.annotations, &held.labels);
+            ownership::patch(&mut fields, &mut held.owners, &wanted, &write.by(&restore.manager));
+            held.annotations = without_prefix(ANNOTATIONS, &fields);
+            held.labels = without_prefix(LABELS, &fields);
+            Ok(())
         })
         .await
     }
@@ -280,7 +306,14 @@ impl KubernetesWrite for Kubernetes {
             let mut fields = held.fields();
             let wanted =
                 workload_fields(&apply.annotations, &apply.template_annotations, apply.service_account.as_deref());
-            ownership::apply(&mut fields, &mut held.owners, &wanted, apply.force, "apps/v1", write.now)?;
+            ownership::apply(
+                &mut fields,
+                &mut held.owners,
+                &wanted,
+                apply.force,
+                "apps/v1",
+                &write.by(&apply.manager),
+            )?;
             held.set_fields(*kind, &fields);
             Ok(())
         })
@@ -310,7 +343,7 @@ impl KubernetesWrite for Kubernetes {
             wanted.extend(removals(ANNOTATIONS, &restore.remove_annotations));
             wanted.extend(removals(TEMPLATE_ANNOTATIONS, &restore.remove_template_annotations));
             let mut fields = held.fields();
-            ownership::patch(&mut fields, &mut held.owners, &wanted, write.now);
+            ownership::patch(&mut fields, &mut held.owners, &wanted, &write.by(&restore.manager));
             held.set_fields(*kind, &fields);
             Ok(())
         })

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::errors::kubernetes_conflict;
 use crate::error::{Error, FieldConflict, Result};
 use crate::model::FieldOwner;
-use crate::ports::FIELD_MANAGER;
 
 /// The values of an object's fields by path.
 pub(super) type Fields = BTreeMap<String, String>;
@@ -13,13 +12,21 @@ pub(super) type Fields = BTreeMap<String, String>;
 /// Who owned fields of an object that nobody was recorded for.
 const BEFORE_FIRST_APPLY: &str = "before-first-apply";
 
-fn is_ours(owner: &FieldOwner) -> bool {
-    owner.manager == FIELD_MANAGER
+/// Who changes an object, and when.
+pub(super) struct Writer<'w> {
+    pub(super) manager: &'w str,
+    pub(super) now: i64,
 }
 
-/// Applies what podrole wants to own.
+impl Writer<'_> {
+    fn owns(&self, owner: &FieldOwner) -> bool {
+        owner.manager == self.manager
+    }
+}
+
+/// Applies what a field manager wants to own.
 ///
-/// A value that is there already is owned together with its other owners. What podrole applied before and leaves out now goes,
+/// A value that is there already is owned together with its other owners. What the manager applied before and leaves out now goes,
 /// unless somebody else owns it too.
 ///
 /// # Errors
@@ -30,8 +37,9 @@ pub(super) fn apply(
     wanted: &Fields,
     force: bool,
     version: &str,
-    now: i64,
+    writer: &Writer<'_>,
 ) -> Result<()> {
+    let now = writer.now;
     let mut next = owners.clone();
     if next.is_empty() && !fields.is_empty() {
         let fields = fields.keys().cloned().collect();
@@ -40,7 +48,7 @@ pub(super) fn apply(
     let changed: BTreeSet<&String> =
         wanted.iter().filter(|(path, value)| fields.get(*path) != Some(value)).map(|(path, _)| path).collect();
     let mut conflicts = Vec::new();
-    for owner in next.iter().filter(|owner| !is_ours(owner)) {
+    for owner in next.iter().filter(|owner| !writer.owns(owner)) {
         for path in owner.fields.iter().filter(|path| changed.contains(path)) {
             conflicts.push((owner.manager.clone(), owner.apply, path.clone()));
         }
@@ -49,12 +57,12 @@ pub(super) fn apply(
         return Err(conflict(&conflicts, version));
     }
     for owner in &mut next {
-        if !(is_ours(owner) && owner.apply) {
+        if !(writer.owns(owner) && owner.apply) {
             owner.fields.retain(|path| !changed.contains(path));
         }
     }
-    let before = next.iter().find(|owner| is_ours(owner) && owner.apply).cloned();
-    next.retain(|owner| !(owner.fields.is_empty() || is_ours(owner) && owner.apply));
+    let before = next.iter().find(|owner| writer.owns(owner) && owner.apply).cloned();
+    next.retain(|owner| !(owner.fields.is_empty() || writer.owns(owner) && owner.apply));
     let mut values = fields.clone();
     values.extend(wanted.clone());
     for path in before.iter().flat_map(|owner| &owner.fields) {
@@ -66,19 +74,19 @@ pub(super) fn apply(
     if !held.is_empty() {
         let unchanged = changed.is_empty() && before.as_ref().is_some_and(|owner| owner.fields == held);
         let time = if unchanged { before.and_then(|owner| owner.time) } else { Some(now) };
-        next.push(FieldOwner { manager: FIELD_MANAGER.to_owned(), apply: true, fields: held, time });
+        next.push(FieldOwner { manager: writer.manager.to_owned(), apply: true, fields: held, time });
     }
     *fields = values;
     *owners = next;
     Ok(())
 }
 
-/// A plain patch by podrole: it asks nobody, and takes what it changes away from all others. `None` removes.
+/// A plain patch: it asks nobody, and takes what it changes away from all others. `None` removes.
 pub(super) fn patch(
     fields: &mut Fields,
     owners: &mut Vec<FieldOwner>,
     wanted: &BTreeMap<String, Option<String>>,
-    now: i64,
+    writer: &Writer<'_>,
 ) {
     let changed: BTreeMap<&String, &Option<String>> =
         wanted.iter().filter(|(path, value)| fields.get(*path) != value.as_ref()).collect();
@@ -91,12 +99,12 @@ pub(super) fn patch(
     let set: BTreeSet<String> =
         changed.iter().filter(|(_, value)| value.is_some()).map(|(path, _)| (*path).clone()).collect();
     if !set.is_empty() {
-        if let Some(owner) = owners.iter_mut().find(|owner| is_ours(owner) && !owner.apply) {
+        if let Some(owner) = owners.iter_mut().find(|owner| writer.owns(owner) && !owner.apply) {
             owner.fields.extend(set);
-            owner.time = Some(now);
+            owner.time = Some(writer.now);
         } else {
-            let manager = FIELD_MANAGER.to_owned();
-            owners.push(FieldOwner { manager, apply: false, fields: set, time: Some(now) });
+            let manager = writer.manager.to_owned();
+            owners.push(FieldOwner { manager, apply: false, fields: set, time: Some(writer.now) });
         }
     }
     owners.retain(|owner| !owner.fields.is_empty());

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::grant::ClusterSelector;
 use crate::model::{AccountId, Arn, Issuer, Namespace, NewPolicy, NewRole, PolicyName, RoleName, ServiceAccountName};
 use crate::policy::Document;
-use crate::ports::{ServiceAccountApply, WorkloadApply, WorkloadRestore};
+use crate::ports::{ServiceAccountApply, ServiceAccountRestore, WorkloadApply, WorkloadRestore};
 
 /// A change and why it is made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -124,6 +124,8 @@ pub enum Action {
     DeleteInlinePolicy { role: RoleName, name: PolicyName },
     /// Server-side apply of a service account; `create` when it does not exist yet.
     ApplyServiceAccount { create: bool, apply: ServiceAccountApply },
+    /// Puts back what was taken over on a service account.
+    RestoreServiceAccount { restore: ServiceAccountRestore },
     /// Deletes a service account.
     DeleteServiceAccount { namespace: Namespace, name: ServiceAccountName, uid: String },
     /// Server-side apply on a workload.
@@ -158,6 +160,7 @@ impl Action {
         "put_inline_policy",
         "delete_inline_policy",
         "apply_service_account",
+        "restore_service_account",
         "delete_service_account",
         "apply_workload",
         "restore_workload",

@@ -108,6 +108,11 @@ impl<'a> Builder<'a> {
         id
     }
 
+    /// The field manager that this owner's changes in Kubernetes belong to.
+    pub(super) fn manager(&self) -> &'a str {
+        &self.options.owner
+    }
+
     pub(super) fn note(&mut self, level: Level, resource: impl Into<String>, message: impl Into<String>) {
         let notice = Notice { level, resource: resource.into(), message: message.into() };
         if !self.notices.contains(&notice) {

@@ -8,10 +8,10 @@ use super::builder::{Builder, Draft, Scene, map_changes};
 use crate::error::{Error, ErrorKind, FieldConflict, Result};
 use crate::grant::{CheckedGrant, CheckedWorkload, Manage, short_hash};
 use crate::kustomize::{self, WorkloadTarget};
-use crate::marks::{self, CREATED_BY, FORMER, IDENTITY, WORKLOADS};
+use crate::marks::{self, CREATED_BY, FORMER, IDENTITY, TAKEN, Taken, WORKLOADS};
 use crate::model::{Arn, Container, FieldOwner, Pod, ServiceAccount, Workload, WorkloadRef};
 use crate::observe::{Answer, Fact, Read, sibling};
-use crate::ports::{FIELD_MANAGER, ServiceAccountApply, WorkloadApply, WorkloadRestore};
+use crate::ports::{ServiceAccountApply, ServiceAccountRestore, WorkloadApply, WorkloadRestore};
 
 /// The annotation by which pods get their role.
 pub(crate) const ROLE_ARN: &str = "eks.amazonaws.com/role-arn";
@@ -56,7 +56,7 @@ impl Builder<'_> {
         }
         let found = self.world.service_account(&cluster, &grant.namespace, &grant.service_account).cloned();
         let identity = identity_annotations(grant, &role_arn);
-        let annotated = Annotated::of(found.as_ref(), &identity);
+        let annotated = Annotated::of(found.as_ref(), &identity, self.manager());
         let mut looks = Vec::new();
         for workload in &grant.workloads {
             let mut look = self.look_at(grant, workload)?;
@@ -147,10 +147,15 @@ impl Builder<'_> {
             owners: Vec::new(),
         };
         let current = found.unwrap_or(&none);
-        let surplus: Vec<String> = owned(&current.owners, ANNOTATIONS)
+        let conflicts = conflicts(current, &annotations, &labels, self.manager());
+        let taken = self.taken(current, &annotations, &labels, &conflicts);
+        if let Some(mark) = taken.mark() {
+            annotations.insert(TAKEN.to_owned(), mark);
+        }
+        let surplus: Vec<String> = owned(&current.owners, ANNOTATIONS, self.manager())
             .filter(|key| !annotations.contains_key(key) && current.annotations.contains_key(key))
             .collect();
-        let surplus_labels: Vec<String> = owned(&current.owners, LABELS)
+        let surplus_labels: Vec<String> = owned(&current.owners, LABELS, self.manager())
             .filter(|key| !labels.contains_key(key) && current.labels.contains_key(key))
             .collect();
         let mut changes = map_changes("annotation ", &current.annotations, &annotations);
@@ -172,24 +177,23 @@ impl Builder<'_> {
             .resource(resource)
             .remedy("annotate it by hand, or set `serviceAccount: {manage: merge}`"));
         }
-        let conflicts = conflicts(current, &annotations, &labels);
-        if !conflicts.is_empty() {
-            if manage != Manage::Own {
-                return Err(conflict(resource, conflicts, "serviceAccount: {manage: own}"));
-            }
-            for conflict in &conflicts {
-                let key = conflict.field.rsplit_once("annotations.").map_or("", |(_, key)| key);
-                let former = current.annotations.get(key).cloned().unwrap_or_default();
-                self.note(
-                    Level::Warning,
-                    &resource,
-                    format!(
-                        "{} is taken from {}; the undo removes it and does not restore {former:?}",
-                        conflict.field, conflict.manager
-                    ),
-                );
-            }
+        if !conflicts.is_empty() && manage != Manage::Own {
+            return Err(conflict(resource, conflicts, "serviceAccount: {manage: own}"));
         }
+        for conflict in &conflicts {
+            let message =
+                format!("{} is taken from {}; the undo puts its value back", conflict.field, conflict.manager);
+            self.note(Level::Warning, &resource, message);
+        }
+        let mut after = after.to_vec();
+        after.extend(self.put_back(
+            scene,
+            current,
+            &surplus,
+            &surplus_labels,
+            "the grant no longer asks for it",
+            &after,
+        ));
         let verb = if found.is_none() { "create" } else { "annotate" };
         let step = self.on_cluster(
             &grant.grant.cluster,
@@ -198,10 +202,11 @@ impl Builder<'_> {
                 why: "its pods get the role by the annotation".to_owned(),
                 resource,
                 changes,
-                after: after.to_vec(),
+                after,
                 action: Action::ApplyServiceAccount {
                     create: found.is_none(),
                     apply: ServiceAccountApply {
+                        manager: self.options.owner.clone(),
                         namespace: grant.namespace.clone(),
                         name: grant.service_account.clone(),
                         uid: found.map(|found| found.uid.clone()),
@@ -213,6 +218,82 @@ impl Builder<'_> {
             },
         );
         Ok(Some(step))
+    }
+
+    /// What others had on a service account where podrole sets something else, now and since earlier applies.
+    fn taken(
+        &self,
+        current: &ServiceAccount,
+        annotations: &BTreeMap<String, String>,
+        labels: &BTreeMap<String, String>,
+        conflicts: &[FieldConflict],
+    ) -> Taken {
+        let mut taken = Taken::of(&current.annotations);
+        let ours = |prefix: &'static str| owned(&current.owners, prefix, self.manager()).collect::<BTreeSet<_>>();
+        let (own_annotations, own_labels) = (ours(ANNOTATIONS), ours(LABELS));
+        if !own_annotations.contains(TAKEN) {
+            taken = Taken::default();
+        }
+        taken.annotations.retain(|key, _| annotations.contains_key(key) && own_annotations.contains(key));
+        taken.labels.retain(|key, _| labels.contains_key(key) && own_labels.contains(key));
+        // What an undo put back is podrole's by update, and still what others had.
+        let restored = current.owners.iter().filter(|owner| owner.manager == self.manager() && !owner.apply);
+        let restored = restored.flat_map(|owner| &owner.fields).map(String::as_str);
+        for field in conflicts.iter().map(|conflict| conflict.field.as_str()).chain(restored) {
+            if let Some((key, now)) = value_at(field, ANNOTATIONS, &current.annotations)
+                && annotations.get(key).is_some_and(|wanted| wanted != now)
+            {
+                taken.annotations.insert(key.to_owned(), now.clone());
+            }
+            if let Some((key, now)) = value_at(field, LABELS, &current.labels)
+                && labels.get(key).is_some_and(|wanted| wanted != now)
+            {
+                taken.labels.insert(key.to_owned(), now.clone());
+            }
+        }
+        taken
+    }
+
+    /// Puts back what others had on a service account where podrole took it over: of these annotations and labels, which podrole still owns.
+    pub(super) fn put_back(
+        &mut self,
+        scene: &Scene<'_>,
+        current: &ServiceAccount,
+        annotations: &[String],
+        labels: &[String],
+        why: &str,
+        after: &[u32],
+    ) -> Option<u32> {
+        let grant = scene.grant;
+        let mut taken = Taken::of(&current.annotations);
+        taken.annotations.retain(|key, _| annotations.contains(key));
+        taken.labels.retain(|key, _| labels.contains(key));
+        if taken == Taken::default() {
+            return None;
+        }
+        let mut changes = map_changes("annotation ", &current.annotations, &taken.annotations);
+        changes.extend(map_changes("label ", &current.labels, &taken.labels));
+        let resource = format!("service account {}", grant.grant.subject());
+        Some(self.on_cluster(
+            &grant.grant.cluster,
+            Draft {
+                summary: format!("put back what others had on {resource}"),
+                why: why.to_owned(),
+                resource,
+                changes,
+                after: after.to_vec(),
+                action: Action::RestoreServiceAccount {
+                    restore: ServiceAccountRestore {
+                        manager: self.options.owner.clone(),
+                        namespace: grant.namespace.clone(),
+                        name: grant.service_account.clone(),
+                        uid: current.uid.clone(),
+                        annotations: taken.annotations,
+                        labels: taken.labels,
+                    },
+                },
+            },
+        ))
     }
 
     fn look_at(&mut self, grant: &CheckedGrant, wanted: &CheckedWorkload) -> Result<Look> {
@@ -238,7 +319,7 @@ impl Builder<'_> {
             .resource(resource));
         }
         if to_point && found.service_account.is_some() {
-            let owners = others(&found.owners, FIELD);
+            let owners = others(&found.owners, FIELD, self.manager());
             if !owners.is_empty() && wanted.manage != Manage::Own {
                 return Err(conflict(resource, owners, "manage: own"));
             }
@@ -294,7 +375,7 @@ impl Builder<'_> {
         let owns_field = found
             .owners
             .iter()
-            .any(|owner| owner.manager == FIELD_MANAGER && owner.apply && owner.fields.contains(FIELD));
+            .any(|owner| owner.manager == self.options.owner && owner.apply && owner.fields.contains(FIELD));
         if to_point || found.annotations.contains_key(FORMER) {
             let former = match found.annotations.get(FORMER) {
                 Some(former) => former.clone(),
@@ -332,6 +413,7 @@ impl Builder<'_> {
                 after: after.to_vec(),
                 action: Action::ApplyWorkload {
                     apply: WorkloadApply {
+                        manager: self.options.owner.clone(),
                         workload: wanted.workload.clone(),
                         uid: found.uid.clone(),
                         service_account: (to_point || owns_field).then_some(service_account),
@@ -437,6 +519,7 @@ impl Builder<'_> {
             ));
         }
         let restore = WorkloadRestore {
+            manager: self.options.owner.clone(),
             workload: workload.clone(),
             uid: found.uid.clone(),
             service_account: service_account.clone(),
@@ -542,9 +625,9 @@ struct Annotated {
 }
 
 impl Annotated {
-    fn of(found: Option<&ServiceAccount>, identity: &BTreeMap<String, String>) -> Self {
+    fn of(found: Option<&ServiceAccount>, identity: &BTreeMap<String, String>, manager: &str) -> Self {
         let Some(found) = found else { return Self { touches_identity: true, since: None } };
-        let surplus = owned(&found.owners, ANNOTATIONS).any(|key| {
+        let surplus = owned(&found.owners, ANNOTATIONS, manager).any(|key| {
             key.starts_with("eks.amazonaws.com/")
                 && !identity.contains_key(&key)
                 && found.annotations.contains_key(&key)
@@ -573,23 +656,27 @@ pub(crate) fn is_older(pod: &Pod, since: i64, role_arn: &str) -> bool {
     pod.created_at <= since && !pod.containers.iter().any(has_role)
 }
 
-/// The keys under a prefix that podrole owns by server-side apply.
-pub(super) fn owned<'o>(owners: &'o [FieldOwner], prefix: &'o str) -> impl Iterator<Item = String> + 'o {
+/// The keys under a prefix that a field manager owns by server-side apply.
+pub(super) fn owned<'o>(
+    owners: &'o [FieldOwner],
+    prefix: &'o str,
+    manager: &'o str,
+) -> impl Iterator<Item = String> + 'o {
     owners
         .iter()
-        .filter(|owner| owner.manager == FIELD_MANAGER && owner.apply)
+        .filter(move |owner| owner.manager == manager && owner.apply)
         .flat_map(|owner| &owner.fields)
         .filter_map(move |field| field.strip_prefix(prefix).map(str::to_owned))
 }
 
 /// The other managers that own a field that is set. What nobody was recorded for, the API server takes to be this one's.
-fn others(owners: &[FieldOwner], field: &str) -> Vec<FieldConflict> {
+fn others(owners: &[FieldOwner], field: &str, manager: &str) -> Vec<FieldConflict> {
     if owners.is_empty() {
         return vec![FieldConflict { manager: "before-first-apply".to_owned(), field: field.to_owned() }];
     }
     owners
         .iter()
-        .filter(|owner| owner.manager != FIELD_MANAGER && owner.fields.contains(field))
+        .filter(|owner| owner.manager != manager && owner.fields.contains(field))
         .map(|owner| FieldConflict { manager: owner.manager.clone(), field: field.to_owned() })
         .collect()
 }
@@ -599,12 +686,13 @@ fn conflicts(
     current: &ServiceAccount,
     annotations: &BTreeMap<String, String>,
     labels: &BTreeMap<String, String>,
+    manager: &str,
 ) -> Vec<FieldConflict> {
     let differing = |prefix: &str, now: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>| {
         wanted
             .iter()
             .filter(|(key, value)| now.get(*key).is_some_and(|now| now != *value))
-            .flat_map(|(key, _)| others(&current.owners, &format!("{prefix}{key}")))
+            .flat_map(|(key, _)| others(&current.owners, &format!("{prefix}{key}"), manager))
             .collect::<Vec<_>>()
     };
     let mut found = differing(ANNOTATIONS, &current.annotations, annotations);
@@ -620,6 +708,12 @@ fn conflict(resource: String, conflicts: Vec<FieldConflict>, setting: &str) -> E
         .code("Conflict")
         .remedy(format!("change it where {owners} takes it from, or set `{setting}` to take it over"))
         .conflicts(conflicts)
+}
+
+/// The key and value of a field below a prefix.
+fn value_at<'v>(field: &'v str, prefix: &str, values: &'v BTreeMap<String, String>) -> Option<(&'v str, &'v String)> {
+    let key = field.strip_prefix(prefix)?;
+    Some((key, values.get(key)?))
 }
 
 /// When the annotation that names the role was last set.

@@ -11,10 +11,10 @@ use super::trust::{recorded_request, trust_requests, without};
 use crate::error::{Error, Result};
 use crate::grant::CheckedGrant;
 use crate::kustomize::{self, WorkloadTarget};
-use crate::marks::{self, CREATED_BY, FORMER, IDENTITY, RoleRecord, WORKLOADS};
+use crate::marks::{self, CREATED_BY, FORMER, IDENTITY, RoleRecord, Taken, WORKLOADS};
 use crate::model::{Arn, PolicyName, Role, ServiceAccount, WorkloadRef};
 use crate::observe::{Fact, Place, Read};
-use crate::ports::{FIELD_MANAGER, ServiceAccountApply};
+use crate::ports::ServiceAccountApply;
 use crate::receipt::{Outcome, Receipt};
 
 impl Builder<'_> {
@@ -76,7 +76,7 @@ impl Builder<'_> {
         let resource = format!("service account {}", grant.grant.subject());
         let others = found.owners.iter().any(|owner| {
             // The controllers of a cluster that hand out token secrets write `secrets`; nobody else should own a part of it.
-            owner.manager != FIELD_MANAGER
+            owner.manager != self.options.owner
                 && !owner.fields.is_empty()
                 && owner.fields.iter().any(|field| field != ".secrets")
         });
@@ -122,7 +122,7 @@ impl Builder<'_> {
             left.annotations.retain(|key, _| keep.contains_key(key));
             left.labels.clear();
         } else if let Some(arn) = left.annotations.get(ROLE_ARN)
-            && !owned(&left.owners, ANNOTATIONS).any(|key| key == ROLE_ARN)
+            && !owned(&left.owners, ANNOTATIONS, self.manager()).any(|key| key == ROLE_ARN)
         {
             self.note(Level::Info, &resource, format!("podrole did not set its annotation with {arn}: that stays"));
         }
@@ -152,12 +152,25 @@ impl Builder<'_> {
         steps: &mut Vec<u32>,
     ) {
         let grant = scene.grant;
-        let annotations = owned(&found.owners, ANNOTATIONS)
-            .filter(|key| !keep.contains_key(key))
-            .filter_map(|key| Some(Change::remove(format!("annotation {key}"), found.annotations.get(&key)?.clone())));
-        let labels = owned(&found.owners, LABELS)
-            .filter_map(|key| Some(Change::remove(format!("label {key}"), found.labels.get(&key)?.clone())));
-        let changes: Vec<Change> = annotations.chain(labels).collect();
+        let annotations: Vec<String> = owned(&found.owners, ANNOTATIONS, self.manager())
+            .filter(|key| !keep.contains_key(key) && found.annotations.contains_key(key))
+            .collect();
+        let labels: Vec<String> =
+            owned(&found.owners, LABELS, self.manager()).filter(|key| found.labels.contains_key(key)).collect();
+        // First: the mark that holds the values goes with the rest.
+        let why = "podrole took it over";
+        let restored = self.put_back(scene, found, &annotations, &labels, why, &steps.clone());
+        let taken = if restored.is_some() { Taken::of(&found.annotations) } else { Taken::default() };
+        steps.extend(restored);
+        let removed = annotations
+            .iter()
+            .filter(|key| !taken.annotations.contains_key(*key))
+            .map(|key| Change::remove(format!("annotation {key}"), found.annotations[key].clone()));
+        let unlabelled = labels
+            .iter()
+            .filter(|key| !taken.labels.contains_key(*key))
+            .map(|key| Change::remove(format!("label {key}"), found.labels[key].clone()));
+        let changes: Vec<Change> = removed.chain(unlabelled).collect();
         if changes.is_empty() {
             return;
         }
@@ -173,6 +186,7 @@ impl Builder<'_> {
                 action: Action::ApplyServiceAccount {
                     create: false,
                     apply: ServiceAccountApply {
+                        manager: self.options.owner.clone(),
                         namespace: grant.namespace.clone(),
                         name: grant.service_account.clone(),
                         uid: Some(found.uid.clone()),

@@ -13,8 +13,8 @@ use crate::policy::Document;
 /// The reading half of IAM, in one account.
 ///
 /// # Behavior
-/// - What does not exist is `Ok(None)` (or an empty list for a role that does not exist), and nothing else is: a denial, a throttle or a
-///   garbled answer is an error.
+/// - What does not exist is `Ok(None)`, and nothing else is: a denial, a throttle or a garbled answer is an error. A role or policy that has
+///   nothing of what is listed gives an empty list.
 /// - Lists are complete: every page is read.
 /// - Documents are decoded.
 /// - Errors carry the operation (`iam:GetRole`), the service's code, and on a denial the missing action.

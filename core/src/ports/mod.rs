@@ -16,7 +16,8 @@ pub use calls::{Call, CallLog, traced};
 pub use eks::{EksRead, StsRead};
 pub use iam::{IamRead, IamWrite};
 pub use kubernetes::{
-    FIELD_MANAGER, KubernetesRead, KubernetesWrite, ServiceAccountApply, WorkloadApply, WorkloadRestore,
+    FIELD_MANAGER, KubernetesRead, KubernetesWrite, ServiceAccountApply, ServiceAccountRestore, WorkloadApply,
+    WorkloadRestore,
 };
 
 use crate::error::Result;

@@ -49,6 +49,7 @@ impl Performer {
     pub(super) async fn perform(&self) -> Result<bool> {
         match &self.step.action {
             Action::ApplyServiceAccount { .. }
+            | Action::RestoreServiceAccount { .. }
             | Action::DeleteServiceAccount { .. }
             | Action::ApplyWorkload { .. }
             | Action::RestoreWorkload { .. } => self.on_cluster().await,
@@ -69,6 +70,7 @@ impl Performer {
         let port = self.backend.writes.kubernetes(&target).await?;
         match &self.step.action {
             Action::ApplyServiceAccount { create, apply } => self.service_account(port.as_ref(), *create, apply).await,
+            Action::RestoreServiceAccount { restore } => port.restore_service_account(restore).await.map(|()| false),
             Action::DeleteServiceAccount { namespace, name, uid } => {
                 gone_is_done(port.delete_service_account(namespace, name, uid).await)
             }

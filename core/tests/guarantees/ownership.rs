@@ -142,6 +142,8 @@ async fn two_owners_come_and_go_without_touching_each_others_things() {
     let receipt = theirs.apply(&second).await.unwrap();
     let statements = role(&memory.world(), ROLE).unwrap().trust.statements().len();
     assert_eq!(statements, 2, "each owner has a statement of its own");
+    // Neither can take the other's away, in AWS or in Kubernetes.
+    theirs.revoke(&first).await.unwrap();
     let world = memory.world();
     assert!(account(&world).policies.contains_key(&"connections-s3".parse().unwrap()));
     assert_eq!(role(&world, ROLE).unwrap().tags[CREATED_BY], "ours");

@@ -110,6 +110,9 @@ fn writes_of(action: &Action) -> Vec<(&'static str, String)> {
         Action::ApplyServiceAccount { apply, .. } => {
             on("kubernetes:patch serviceaccounts", format!("service account {}/{}", apply.namespace, apply.name))
         }
+        Action::RestoreServiceAccount { restore } => {
+            on("kubernetes:patch serviceaccounts", format!("service account {}/{}", restore.namespace, restore.name))
+        }
         Action::DeleteServiceAccount { namespace, name, .. } => {
             on("kubernetes:delete serviceaccounts", format!("service account {namespace}/{name}"))
         }

@@ -169,7 +169,43 @@ fn service_accounts() -> Vec<Scenario> {
             put_service_account(world, SERVICE_ACCOUNT, account);
         }),
         Scenario::new("labels dropped", seed_grant()).after(labelled()),
+        Scenario::new("service account of others taken over", taken_over())
+            .world(their_service_account)
+            .staying(without_their_ownership),
+        Scenario::new("label of others taken over and no longer asked for", {
+            let mut grant = taken_over();
+            grant.service_account.labels.clear();
+            grant
+        })
+        .world(their_service_account)
+        .after(taken_over())
+        .staying(without_their_ownership),
     ]
+}
+
+/// A grant that takes the service account's annotation and label from whoever has them.
+fn taken_over() -> Grant {
+    let mut grant = labelled();
+    grant.service_account.manage = Manage::Own;
+    grant
+}
+
+fn their_service_account(world: &mut World) {
+    let account = WorldServiceAccount::new()
+        .annotation("eks.amazonaws.com/role-arn", "arn:aws:iam::204393242335:role/their-role", "argocd-controller")
+        .annotation("owner", "others", "argocd-controller")
+        .label("team", "others", "helm");
+    put_service_account(world, SERVICE_ACCOUNT, account);
+}
+
+/// An undo puts the values back; who owned the fields is lost, since nobody but the owner can take them again.
+fn without_their_ownership(world: &mut World) {
+    let account = namespace_mut(world).service_accounts.get_mut(&SERVICE_ACCOUNT.parse().unwrap()).unwrap();
+    let taken = [".metadata.annotations.eks.amazonaws.com/role-arn", ".metadata.labels.team"];
+    for owner in &mut account.owners {
+        owner.fields.retain(|field| !taken.contains(&field.as_str()));
+    }
+    account.owners.retain(|owner| !owner.fields.is_empty());
 }
 
 fn workloads() -> Vec<Scenario> {
@@ -207,7 +243,7 @@ fn workloads() -> Vec<Scenario> {
             .world(hand_made)
             .after(seed_grant())
             .staying(|world| namespace_mut(world).pods.clear()),
-        // An undo puts the value back; who owned the field is lost, since nobody but the owner can take it again.
+        // As with a service account, the value is put back and not its owner.
         Scenario::new("workload of another manager taken over", taken())
             .world(|world| {
                 let argo = WorldWorkload::new(1).running_as("theirs", "argocd-controller");

@@ -8,6 +8,7 @@ use crate::ports::{CallLog, KubernetesRead, KubernetesWrite, ServiceAccountApply
 
 fn apply() -> ServiceAccountApply {
     ServiceAccountApply {
+        manager: "podrole".to_owned(),
         namespace: namespace(),
         name: account(),
         uid: None,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Seen, Wire, account, namespace, refusal, workload};
 use crate::error::ErrorKind;
 use crate::model::WorkloadKind;
-use crate::ports::{KubernetesWrite, ServiceAccountApply, WorkloadApply, WorkloadRestore};
+use crate::ports::{KubernetesWrite, ServiceAccountApply, ServiceAccountRestore, WorkloadApply, WorkloadRestore};
 
 const ACCOUNT: &str = "/api/v1/namespaces/devops-aurora-1/serviceaccounts/connections-serviceaccount-s3";
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/devops-aurora-1/deployments/connections-app";
@@ -18,6 +18,7 @@ fn one(key: &str, value: &str) -> BTreeMap<String, String> {
 
 fn apply(uid: Option<&str>, force: bool) -> ServiceAccountApply {
     ServiceAccountApply {
+        manager: "podrole".to_owned(),
         namespace: namespace(),
         name: account(),
         uid: uid.map(str::to_owned),
@@ -56,6 +57,23 @@ async fn giving_everything_up_leaves_no_empty_maps() {
 }
 
 #[tokio::test]
+async fn what_was_taken_over_on_a_service_account_is_merged_back_by_the_manager_that_took_it() {
+    let wire = Wire::new([(200, json!({}))]);
+    let restore = ServiceAccountRestore {
+        manager: "another-team".to_owned(),
+        namespace: namespace(),
+        name: account(),
+        uid: "u1".to_owned(),
+        annotations: one("eks.amazonaws.com/role-arn", "theirs"),
+        labels: BTreeMap::new(),
+    };
+    wire.connection().restore_service_account(&restore).await.expect("restored");
+    let body = json!({"metadata": {"uid": "u1", "annotations": {"eks.amazonaws.com/role-arn": "theirs"}}});
+    let line = format!("PATCH {ACCOUNT}?fieldManager=another-team");
+    assert_eq!(wire.seen(), [seen(line, "application/merge-patch+json", body)]);
+}
+
+#[tokio::test]
 async fn a_service_account_is_deleted_only_with_its_uid() {
     let wire = Wire::new([(200, json!({"kind": "Status", "status": "Success"}))]);
     wire.connection().delete_service_account(&namespace(), &account(), "u1").await.expect("deleted");
@@ -68,6 +86,7 @@ async fn a_workload_gets_both_fields_of_its_service_account() {
     let wire = Wire::new([(200, json!({})), (200, json!({}))]);
     let connection = wire.connection();
     let mut wanted = WorkloadApply {
+        manager: "podrole".to_owned(),
         workload: workload(WorkloadKind::Deployment),
         uid: "u".to_owned(),
         service_account: Some("connections-serviceaccount-s3".to_owned()),
@@ -112,6 +131,7 @@ async fn a_restore_sets_removes_or_leaves_the_service_account() {
     for (service_account, template) in cases {
         let wire = Wire::new([(200, json!({}))]);
         let restore = WorkloadRestore {
+            manager: "podrole".to_owned(),
             workload: workload(WorkloadKind::Deployment),
             uid: "u".to_owned(),
             service_account: service_account.map(str::to_owned),
@@ -142,6 +162,7 @@ fn owned_by(managers: &[&str]) -> (u16, Value) {
 #[tokio::test]
 async fn an_earlier_restore_is_no_owner_in_the_way_but_anybody_else_is() {
     let wanted = WorkloadApply {
+        manager: "podrole".to_owned(),
         workload: workload(WorkloadKind::Deployment),
         uid: "u".to_owned(),
         service_account: Some("s".to_owned()),

@@ -17,6 +17,7 @@ fn account(name: &str) -> ServiceAccountName {
 
 fn annotated(name: &str, value: &str) -> ServiceAccountApply {
     ServiceAccountApply {
+        manager: "podrole".to_owned(),
         namespace: namespace(),
         name: account(name),
         uid: None,
@@ -33,6 +34,7 @@ fn bare(name: &str) -> ServiceAccountApply {
 async fn pointed_at(memory: &Memory, service_account: Option<&str>) -> WorkloadApply {
     let uid = kubernetes(memory).await.0.workload(&app()).await.unwrap().unwrap().uid;
     WorkloadApply {
+        manager: "podrole".to_owned(),
         workload: app(),
         uid,
         service_account: service_account.map(str::to_owned),
@@ -176,6 +178,7 @@ async fn restoring_puts_the_former_service_account_back() {
     apply.annotations.insert("podrole.dev/former".to_owned(), "former".to_owned());
     writes.apply_workload(&apply).await.unwrap();
     let restore = WorkloadRestore {
+        manager: "podrole".to_owned(),
         workload: app(),
         uid: apply.uid.clone(),
         service_account: Some("former".to_owned()),
