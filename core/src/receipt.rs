@@ -59,7 +59,7 @@ pub struct Receipt {
     pub steps: Vec<StepReceipt>,
     /// How long the whole run took, in milliseconds.
     pub duration_ms: u64,
-    /// The longest chain of calls that waited for one another.
+    /// The longest chain of calls that waited for one another; the wait for rollouts is not counted.
     pub depth: u32,
     /// How many remote calls were made.
     pub calls: u32,

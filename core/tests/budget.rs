@@ -92,6 +92,16 @@ async fn a_fresh_apply_takes_three_role_then_policies_and_service_account_then_d
 }
 
 #[tokio::test(start_paused = true)]
+async fn waiting_for_rollouts_takes_calls_and_makes_the_work_no_deeper() {
+    let memory = slow(crowded());
+    let (made, _) = plan(&memory, &seed_grant()).await;
+    let (without, _) = apply(&memory, made.clone()).await;
+    let waited = Client::in_memory(&slow(crowded())).apply(made).wait(Duration::from_mins(1)).await.unwrap();
+    assert_eq!(waited.depth, without.depth);
+    assert!(waited.calls > without.calls, "{waited}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_provider_costs_one_more() {
     let mut world = crowded();
     account_mut(&mut world).oidc_providers.clear();

@@ -2,11 +2,12 @@
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use console::Term;
 use indicatif::{ProgressBar, ProgressStyle};
 use podrole::memory::{Memory, World};
-use podrole::{Client, Error, Event, Grant, Outcome, Receipt, Result, Run};
+use podrole::{Client, Error, ErrorKind, Event, Grant, Outcome, Receipt, Result, Run};
 
 /// The values of the written procedure.
 pub const CLUSTER: &str = "devops_aurora";
@@ -111,14 +112,17 @@ impl Options {
     #[cfg(not(feature = "real"))]
     #[allow(clippy::unused_async)] // The same shape as with the feature.
     async fn real_client(&self) -> Result<Client> {
-        Err(Error::new(podrole::ErrorKind::Unsupported, "this build only has the in-memory world")
+        Err(Error::new(ErrorKind::Unsupported, "this build only has the in-memory world")
             .remedy("cargo run --features real --example quickstart -- --real"))
     }
 }
 
-/// Columns of the terminal, 100 where there is none.
+/// Columns of the terminal; where there is none `COLUMNS`, else 100.
 pub fn width() -> usize {
-    if std::io::stdout().is_terminal() { usize::from(Term::stdout().size().1) } else { 100 }
+    if std::io::stdout().is_terminal() {
+        return usize::from(Term::stdout().size().1);
+    }
+    std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(100)
 }
 
 /// Whether to colour: on a terminal, unless `NO_COLOR` is set.
@@ -133,6 +137,16 @@ pub fn heading(text: &str) {
     } else {
         println!("\n{text}");
     }
+}
+
+/// Ends a program: an error is told with its remedy, what is left behind and the receipt. 130 after Ctrl-C, as a shell says it.
+pub fn end(result: Result<()>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    if let Some(receipt) = error.get_receipt() {
+        println!("{receipt}");
+    }
+    eprintln!("{error:#}");
+    if error.kind() == ErrorKind::Cancelled { ExitCode::from(130) } else { ExitCode::FAILURE }
 }
 
 /// Shows a run until it ends. Ctrl-C cancels gently, a second one at once.

@@ -2,11 +2,21 @@
 //!
 //! In memory, with no set-up: `cargo run --example quickstart`. On real services: see `--help`.
 
+use std::process::ExitCode;
+use std::time::Duration;
+
 use podrole::Result;
-use podrole_examples::{Options, color, heading, show, width};
+use podrole_examples::{Options, color, end, heading, show, width};
+
+/// How long rollouts may take.
+const ROLLOUT: Duration = Duration::from_mins(5);
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    end(run().await)
+}
+
+async fn run() -> Result<()> {
     let options = Options::from_args()?;
     let client = options.client().await?;
     let grant = &options.grant;
@@ -18,7 +28,7 @@ async fn main() -> Result<()> {
     println!("\n{}", plan.view().width(width()).color(color()));
 
     heading("Applying");
-    let receipt = show(client.apply(plan).start().await?).await?;
+    let receipt = show(client.apply(plan).wait(ROLLOUT).start().await?).await?;
     println!("  {} calls, {} deep, {} ms", receipt.calls, receipt.depth, receipt.duration_ms);
 
     heading("The role's trust policy");
@@ -34,7 +44,7 @@ async fn main() -> Result<()> {
         return Ok(());
     }
     heading("Revoking");
-    show(client.revoke(grant).with_receipt(receipt).start().await?).await?;
+    show(client.revoke(grant).with_receipt(receipt).wait(ROLLOUT).start().await?).await?;
     let left = client.plan_revoke(grant).await?;
     println!("  {} steps left to revoke", left.steps.len());
     Ok(())

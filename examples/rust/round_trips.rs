@@ -1,11 +1,17 @@
 //! Which calls a grant costs, and how many of them had to wait for one another. Also on real services: see `--help`.
 
+use std::process::ExitCode;
+
 use podrole::Result;
 use podrole::ports::CallLog;
-use podrole_examples::{Options, heading};
+use podrole_examples::{Options, end, heading};
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    end(run().await)
+}
+
+async fn run() -> Result<()> {
     let options = Options::from_args()?;
     let client = options.client().await?;
     let log = CallLog::new();

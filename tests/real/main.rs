@@ -6,6 +6,7 @@ mod account;
 mod contract;
 mod examples;
 mod faults;
+mod guarantees;
 mod kustomize;
 mod native_access;
 mod plans;

@@ -11,6 +11,7 @@ mod control_plane;
 mod environment;
 mod front;
 mod gateway;
+mod program;
 mod server;
 
 pub use boto::{Keys, call, call_as};
@@ -18,6 +19,7 @@ pub use control_plane::{ControlPlane, control_plane};
 pub use environment::{Environment, environment};
 pub use front::{Emulator, Front};
 pub use gateway::{Gateway, kubeconfig_of};
+pub use program::{Ended, Program, Running};
 
 /// The account of the worked example.
 pub const ACCOUNT: &str = "204393242335";

@@ -245,7 +245,8 @@ pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut texts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        let text = error.to_string();
+        // Some list what was tried, a line each.
+        let text = error.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ");
         if texts.last() != Some(&text) {
             texts.push(text);
         }

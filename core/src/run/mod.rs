@@ -107,6 +107,8 @@ impl Job {
         if failure.is_none() {
             failure = self.steps(&progress, &clock, &mut outcomes).await;
         }
+        // Looking again and again until rollouts are complete makes the work no deeper.
+        let depth = log.depth();
         let mut waited_out = true;
         if failure.is_none()
             && *self.stop.borrow() == Stop::No
@@ -122,7 +124,7 @@ impl Job {
                 waited = self.wait_for_rollouts(&progress, &clock, limit) => failure = waited.err(),
             }
         }
-        let receipt = self.receipt(outcomes, millis(clock.elapsed().saturating_sub(begun)), &log);
+        let receipt = self.receipt(outcomes, millis(clock.elapsed().saturating_sub(begun)), &log, depth);
         progress.tell(Event::Finished {
             complete: receipt.is_complete() && waited_out && failure.is_none(),
             done: u32::try_from(receipt.done().len()).unwrap_or(u32::MAX),
@@ -328,7 +330,13 @@ impl Job {
         Ok(open)
     }
 
-    fn receipt(&self, mut outcomes: BTreeMap<u32, StepReceipt>, duration_ms: u64, log: &CallLog) -> Receipt {
+    fn receipt(
+        &self,
+        mut outcomes: BTreeMap<u32, StepReceipt>,
+        duration_ms: u64,
+        log: &CallLog,
+        depth: u32,
+    ) -> Receipt {
         let steps = self
             .plan
             .steps
@@ -348,7 +356,7 @@ impl Job {
             plan: self.plan.clone(),
             steps,
             duration_ms,
-            depth: log.depth(),
+            depth,
             calls: u32::try_from(log.calls().len()).unwrap_or(u32::MAX),
         }
     }
