@@ -1,13 +1,59 @@
-//! Decides which Python exception an error of the core becomes.
+//! How a failure crosses over: everything that an error says, as JSON text of which `podrole.errors` makes an exception.
 
-use podrole::Error;
+use podrole::{Error, ErrorKind, ErrorPayload, Receipt};
 use pyo3::prelude::*;
+use serde::{Deserialize, Serialize};
 
-/// `podrole.errors.from_payload(payload)`: the classes are Python's own, so that types, pickling and docs are too.
-pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
-    let build = || -> PyResult<Bound<'_, PyAny>> {
-        let payload = serde_json::to_string(&error.payload()).unwrap_or_else(|_| "{}".to_owned());
-        py.import("podrole.errors")?.getattr("from_payload")?.call1((payload,))
-    };
-    build().map_or_else(|failure| failure, PyErr::from_value)
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Failure<'a> {
+    #[serde(flatten)]
+    payload: ErrorPayload,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<&'a Receipt>,
+    /// The errors underneath, outermost first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    causes: Vec<String>,
+}
+
+/// The JSON text of a failure. It needs no interpreter.
+pub(crate) fn failure(error: &Error) -> String {
+    let mut causes = Vec::new();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        causes.push(cause.to_string());
+        source = cause.source();
+    }
+    let failure = Failure { payload: error.payload(), receipt: error.get_receipt(), causes };
+    // A failure is made of text and numbers alone, which JSON can always hold.
+    serde_json::to_string(&failure).unwrap_or_default()
+}
+
+/// `podrole.errors.from_failure(text)`: the classes are Python's own, so that types, pickling and docs are too.
+pub(crate) fn raised(py: Python<'_>, failure: &str) -> PyErr {
+    let build =
+        || -> PyResult<Bound<'_, PyAny>> { py.import("podrole.errors")?.getattr("from_failure")?.call1((failure,)) };
+    build().map_or_else(|problem| problem, PyErr::from_value)
+}
+
+/// The exception of an error.
+pub(crate) fn thrown(error: &Error) -> PyErr {
+    let failure = failure(error);
+    Python::attach(|py| raised(py, &failure))
+}
+
+/// The JSON text of a value of the core.
+pub(crate) fn written<T: Serialize>(value: &T) -> podrole::Result<String> {
+    serde_json::to_string(value)
+        .map_err(|problem| Error::new(ErrorKind::Unexpected, format!("the value cannot be written as JSON: {problem}")))
+}
+
+/// A value of the core from JSON text.
+pub(crate) fn read<'t, T: Deserialize<'t>>(what: &str, text: &'t str) -> podrole::Result<T> {
+    serde_json::from_str(text).map_err(|problem| Error::invalid(format!("this is not {what}: {problem}")))
+}
+
+/// Does work of the core without holding the interpreter.
+pub(crate) fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> podrole::Result<T> + Send) -> PyResult<T> {
+    py.detach(work).map_err(|error| raised(py, &failure(&error)))
 }

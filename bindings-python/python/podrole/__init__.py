@@ -1,31 +1,95 @@
-"""Give a Kubernetes workload on Amazon EKS an AWS IAM role, in-process."""
+"""Give a Kubernetes workload on Amazon EKS an AWS IAM role, in-process.
 
-import json
-from typing import Any
+>>> import podrole, podrole.testing
+>>> grant = podrole.Grant(
+...     cluster="devops_aurora",
+...     service_account="devops-aurora-1/connections-serviceaccount-s3",
+...     role="connections-role-test",
+...     policies=["AmazonS3FullAccess"],
+...     deployments=["connections-app"],
+... )
+>>> with podrole.Client.in_memory(podrole.testing.Memory()) as client:  # podrole.Client() for real services
+...     plan = client.plan(grant)
+...     receipt = client.apply(plan)
+...     print(client.verify(grant).raise_for_failures().passed)
+True
+
+`Client` works for threads, `AsyncClient` for asyncio. Errors are `PodroleError`: see `podrole.errors`. The long forms of a grant
+are in `podrole.grant`, a simulation for tests in `podrole.testing`, output for terminals in `podrole.console`.
+"""
 
 from podrole import _podrole
-from podrole.errors import PodroleError
+from podrole.artifacts import data_sync_statement, kustomize_patch, s3_policy, service_account_yaml, trust_document
+from podrole.client import AsyncClient, Client
+from podrole.connection import AwsCredentials, BearerToken, Kubeconfig
+from podrole.errors import (
+    AlreadyExistsError,
+    ConfigInvalidError,
+    ConflictError,
+    CredentialsError,
+    Interrupted,
+    InvalidInputError,
+    LimitExceededError,
+    NotFoundError,
+    PermissionDeniedError,
+    PlanStaleError,
+    PodroleError,
+    RunCancelledError,
+    ThrottledError,
+    TimedOutError,
+    UnavailableError,
+    UnexpectedError,
+    UnsupportedError,
+    VerificationFailedError,
+    receipt_of,
+)
+from podrole.events import Event
+from podrole.grant import Grant
+from podrole.plan import Plan, Step
+from podrole.receipt import Receipt
+from podrole.report import Check, Report
+from podrole.run import AsyncRun, Run
 
-__all__ = ["PodroleError", "__version__", "trust_document"]
+__all__ = [
+    "AlreadyExistsError",
+    "AsyncClient",
+    "AsyncRun",
+    "AwsCredentials",
+    "BearerToken",
+    "Check",
+    "Client",
+    "ConfigInvalidError",
+    "ConflictError",
+    "CredentialsError",
+    "Event",
+    "Grant",
+    "Interrupted",
+    "InvalidInputError",
+    "Kubeconfig",
+    "LimitExceededError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "Plan",
+    "PlanStaleError",
+    "PodroleError",
+    "Receipt",
+    "Report",
+    "Run",
+    "RunCancelledError",
+    "Step",
+    "ThrottledError",
+    "TimedOutError",
+    "UnavailableError",
+    "UnexpectedError",
+    "UnsupportedError",
+    "VerificationFailedError",
+    "__version__",
+    "data_sync_statement",
+    "kustomize_patch",
+    "receipt_of",
+    "s3_policy",
+    "service_account_yaml",
+    "trust_document",
+]
 
 __version__: str = _podrole.VERSION
-
-
-def trust_document(provider_arn: str, service_account: str) -> dict[str, Any]:
-    """Build the trust policy that lets one service account of a cluster assume a role.
-
-    Nothing is called: the document comes from the arguments alone. It pins both `:sub` and `:aud`.
-
-    Args:
-        provider_arn: The ARN of the cluster's OIDC provider in IAM; the issuer is read from it.
-        service_account: The service account as `namespace/name`.
-
-    Returns:
-        The policy document, ready for `json.dumps`.
-
-    Raises:
-        PodroleError: Of kind `invalid_input`, when an argument breaks a naming rule.
-        TypeError: When an argument is not a string.
-    """
-    document: dict[str, Any] = json.loads(_podrole.trust_document(provider_arn, service_account))
-    return document

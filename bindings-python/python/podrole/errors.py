@@ -1,38 +1,401 @@
-"""What can go wrong, as an exception."""
+"""What can go wrong: `PodroleError`, and one class of it for each kind.
 
+Where Python has a class for the same thing, the error is of that class too: `except PermissionError` catches a denial,
+`except TimeoutError` a missing answer, `except ValueError` illegal input.
+
+| class | kind | also a |
+|---|---|---|
+| `InvalidInputError` | `invalid_input` | `ValueError` |
+| `ConfigInvalidError` | `config_invalid` | `ValueError` |
+| `CredentialsError` | `credentials` | |
+| `PermissionDeniedError` | `permission_denied` | `PermissionError` |
+| `NotFoundError` | `not_found` | `LookupError` |
+| `AlreadyExistsError` | `already_exists` | |
+| `ConflictError` | `conflict` | |
+| `LimitExceededError` | `limit_exceeded` | |
+| `ThrottledError` | `throttled` | |
+| `TimedOutError` | `timeout` | `TimeoutError` |
+| `UnavailableError` | `unavailable` | `ConnectionError` |
+| `RunCancelledError` | `cancelled` | |
+| `PlanStaleError` | `plan_stale` | |
+| `VerificationFailedError` | `verification_failed` | |
+| `UnsupportedError` | `unsupported` | |
+| `UnexpectedError` | `unexpected` | `RuntimeError` |
+"""
+
+from __future__ import annotations
+
+import asyncio
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from podrole.receipt import Receipt
+
+ErrorKind: TypeAlias = Literal[
+    "invalid_input",
+    "config_invalid",
+    "credentials",
+    "permission_denied",
+    "not_found",
+    "already_exists",
+    "conflict",
+    "limit_exceeded",
+    "throttled",
+    "timeout",
+    "unavailable",
+    "cancelled",
+    "plan_stale",
+    "verification_failed",
+    "unsupported",
+    "unexpected",
+]
+"""What kind of failure it was: a stable word. Later versions add kinds."""
+
+Retry: TypeAlias = Literal["never", "safe", "exhausted"]
+"""Whether calling again can help: `safe` may succeed and does no harm; `exhausted` was retried already: later, perhaps."""
+
+LeftoversState: TypeAlias = Literal["none", "remaining", "unknown"]
+"""What is left behind: nothing, changes that stand, or changes of which nobody knows."""
+
+
+class Leftovers:
+    """What a failed or cancelled run left behind.
+
+    Attributes:
+        state: `none` when nothing was changed; `remaining` for changes that stand (`apply` continues from there, `revoke`
+            takes them back); `unknown` when the answer to a change was lost (`plan` tells).
+        resources: The things, in words.
+    """
+
+    __slots__ = ("resources", "state")
+
+    def __init__(self, state: LeftoversState = "none", resources: tuple[str, ...] = ()) -> None:
+        """Say what is left."""
+        self.state: LeftoversState = state
+        self.resources = resources
+
+    def __repr__(self) -> str:
+        """Show both."""
+        return f"Leftovers({self.state!r}, {self.resources!r})"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by what is left."""
+        return isinstance(other, Leftovers) and (self.state, self.resources) == (other.state, other.resources)
+
+    def __hash__(self) -> int:
+        """Agree with equality."""
+        return hash((self.state, self.resources))
+
+
+class FieldConflict:
+    """A field that another field manager owns.
+
+    Attributes:
+        manager: The field manager that owns it (`argocd-controller`).
+        field: The field's path.
+    """
+
+    __slots__ = ("field", "manager")
+
+    def __init__(self, manager: str, field: str) -> None:
+        """Name the owner and the field."""
+        self.manager = manager
+        self.field = field
+
+    def __repr__(self) -> str:
+        """Show both."""
+        return f"FieldConflict(manager={self.manager!r}, field={self.field!r})"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by owner and field."""
+        return isinstance(other, FieldConflict) and (self.manager, self.field) == (other.manager, other.field)
+
+    def __hash__(self) -> int:
+        """Agree with equality."""
+        return hash((self.manager, self.field))
 
 
 class PodroleError(Exception):
-    """A failure of podrole; `str()` is the message, a traceback shows the remedy too.
+    """A failure of podrole: `str()` is the message, and a traceback shows the remedy too.
+
+    >>> import podrole, podrole.testing
+    >>> client = podrole.Client.in_memory(podrole.testing.Memory())
+    >>> try:
+    ...     client.plan(podrole.Grant(cluster="no-such", service_account="default/app", role="app"))
+    ... except podrole.NotFoundError as error:
+    ...     print(error.kind, error.resource)
+    not_found cluster no-such
 
     Attributes:
-        kind: The stable snake_case kind (`invalid_input`). Later versions add kinds.
-        message: What happened, for people.
-        remedy: What to do about it, or `None`.
+        kind: What kind of failure it was, a stable word (`permission_denied`).
+        message: What happened, in words.
+        operation: The remote call that failed (`iam:CreateRole`), or None.
+        resource: The thing it was about (`role connections-role-test`), or None.
+        aws_code: The service's own code (`AccessDenied`), or None.
+        action: The IAM action or Kubernetes verb that is missing, on a denial; or None.
+        remedy: What to do about it, or None.
+        retry: Whether calling again can help, exactly.
+        retryable: Whether calling again can help: `retry` is not `never`.
+        conflicts: The fields that others own, on a conflict.
+        leftovers: What a failed or cancelled run left behind.
+        receipt: The receipt of the run that failed, or None.
     """
 
-    kind: str
-    message: str
-    remedy: str | None
+    _KIND: ClassVar[ErrorKind] = "unexpected"
 
-    def __init__(self, kind: str, message: str, remedy: str | None = None) -> None:
-        """Make an error of a kind."""
-        # All three are the arguments of the exception, so that copies and pickles are whole.
-        super().__init__(kind, message, remedy)
-        self.kind = kind
+    kind: ErrorKind
+    message: str
+    operation: str | None
+    resource: str | None
+    aws_code: str | None
+    action: str | None
+    remedy: str | None
+    retry: Retry
+    conflicts: tuple[FieldConflict, ...]
+    leftovers: Leftovers
+    receipt: Receipt | None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        resource: str | None = None,
+        aws_code: str | None = None,
+        action: str | None = None,
+        remedy: str | None = None,
+        retry: Retry = "never",
+        conflicts: tuple[FieldConflict, ...] = (),
+        leftovers: Leftovers | None = None,
+        receipt: Receipt | None = None,
+    ) -> None:
+        """Make an error; your own tests may, too."""
+        super().__init__(message)
+        self.kind = self._KIND
         self.message = message
+        self.operation = operation
+        self.resource = resource
+        self.aws_code = aws_code
+        self.action = action
         self.remedy = remedy
+        self.retry = retry
+        self.conflicts = conflicts
+        self.leftovers = leftovers or Leftovers()
+        self.receipt = receipt
         if remedy is not None:
             self.add_note(f"remedy: {remedy}")
 
+    @property
+    def retryable(self) -> bool:
+        """Whether calling again can help."""
+        return self.retry != "never"
+
     def __str__(self) -> str:
-        """Give the message."""
-        return self.message
+        """Give the thing and the message."""
+        return f"{self.resource}: {self.message}" if self.resource else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let copies and pickles be whole."""
+        named = (
+            "operation", "resource", "aws_code", "action", "remedy", "retry", "conflicts", "leftovers", "receipt",
+        )  # fmt: skip
+        return _again, (type(self), self.message, {name: getattr(self, name) for name in named})
 
 
-def from_payload(payload: str) -> PodroleError:
-    """Make the exception that belongs to an error payload of the core. The native module calls this."""
-    fields: dict[str, Any] = json.loads(payload)
-    return PodroleError(fields["kind"], fields["message"], fields.get("remedy"))
+def _again(made: type[PodroleError], message: str, named: dict[str, Any]) -> PodroleError:
+    return made(message, **named)
+
+
+class InvalidInputError(PodroleError, ValueError):
+    """A grant, document, file or argument breaks a rule. Nothing was called or written."""
+
+    _KIND = "invalid_input"
+
+
+class ConfigInvalidError(PodroleError, ValueError):
+    """The client is set up in a way that cannot work: kubeconfig, profile, endpoint, wrong cluster."""
+
+    _KIND = "config_invalid"
+
+
+class CredentialsError(PodroleError):
+    """There are no usable AWS or Kubernetes credentials."""
+
+    _KIND = "credentials"
+
+
+class PermissionDeniedError(PodroleError, PermissionError):
+    """The call was denied; `action` names the missing permission."""
+
+    _KIND = "permission_denied"
+
+
+class NotFoundError(PodroleError, LookupError):
+    """A thing that must exist does not."""
+
+    _KIND = "not_found"
+
+
+class AlreadyExistsError(PodroleError):
+    """A thing exists and is not podrole's to change."""
+
+    _KIND = "already_exists"
+
+
+class ConflictError(PodroleError):
+    """Somebody else owns what would be written; `conflicts` names them."""
+
+    _KIND = "conflict"
+
+
+class LimitExceededError(PodroleError):
+    """A quota of AWS would be, or was, exceeded."""
+
+    _KIND = "limit_exceeded"
+
+
+class ThrottledError(PodroleError):
+    """The service asked to slow down and the retries are spent."""
+
+    _KIND = "throttled"
+
+
+class TimedOutError(PodroleError, TimeoutError):
+    """No answer came in time."""
+
+    _KIND = "timeout"
+
+
+class UnavailableError(PodroleError, ConnectionError):
+    """The service failed or cannot be reached."""
+
+    _KIND = "unavailable"
+
+
+class RunCancelledError(PodroleError):
+    """The run or call was cancelled."""
+
+    _KIND = "cancelled"
+
+
+class PlanStaleError(PodroleError):
+    """What the plan was made from has changed since."""
+
+    _KIND = "plan_stale"
+
+
+class VerificationFailedError(PodroleError):
+    """`verify` found failed checks."""
+
+    _KIND = "verification_failed"
+
+
+class UnsupportedError(PodroleError):
+    """podrole cannot do this (yet)."""
+
+    _KIND = "unsupported"
+
+
+class UnexpectedError(PodroleError, RuntimeError):
+    """An answer that nobody expected."""
+
+    _KIND = "unexpected"
+
+
+_CLASSES: dict[str, type[PodroleError]] = {made._KIND: made for made in PodroleError.__subclasses__()}  # noqa: SLF001
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C ended a call. The step in flight was finished and no further one started.
+
+    Attributes:
+        receipt: The receipt of the run, or None when nothing had begun.
+        error: The error that the cancelled run ended with, or None when every step was done by then.
+    """
+
+    def __init__(self, receipt: Receipt | None = None, error: PodroleError | None = None) -> None:
+        """Carry the receipt."""
+        super().__init__(_interrupted(receipt, error))
+        self.receipt = receipt
+        self.error = error
+
+    @property
+    def leftovers(self) -> Leftovers:
+        """What is left behind."""
+        return self.error.leftovers if self.error is not None else Leftovers()
+
+
+def cancelled_with(
+    cancelled: asyncio.CancelledError, receipt: Receipt | None, error: PodroleError | None
+) -> asyncio.CancelledError:
+    """Let the cancellation of a task carry the receipt.
+
+    It must stay exactly a `CancelledError`: `asyncio.timeout` knows no subclass.
+    """
+    carried: Any = cancelled
+    carried.receipt = receipt
+    carried.leftovers = error.leftovers if error is not None else Leftovers()
+    cancelled.add_note(_interrupted(receipt, error))
+    return cancelled
+
+
+def receipt_of(error: BaseException) -> Receipt | None:
+    """Give the receipt that an exception carries: a `PodroleError`, an `Interrupted`, or the `CancelledError` of a task.
+
+    >>> import podrole
+    >>> podrole.receipt_of(ZeroDivisionError()) is None
+    True
+    """
+    found: Receipt | None = getattr(error, "receipt", None)
+    return found
+
+
+def _interrupted(receipt: Receipt | None, error: PodroleError | None) -> str:
+    if receipt is None:
+        return "interrupted before anything was written"
+    if error is None:
+        return "interrupted; every step was done by then"
+    return f"interrupted after {len(receipt.done)} of {len(receipt.steps)} steps; the receipt tells which"
+
+
+def _conflicts(found: list[Mapping[str, str]]) -> tuple[FieldConflict, ...]:
+    return tuple(FieldConflict(one["manager"], one["field"]) for one in found)
+
+
+def from_payload(fields: Mapping[str, Any], receipt: Receipt | None = None) -> PodroleError:
+    """Make the exception of an error payload, such as a receipt holds of a failed step.
+
+    Args:
+        fields: The payload, as in `receipt.to_dict()`.
+        receipt: The receipt of the run that failed.
+    """
+    made = _CLASSES.get(fields["kind"], UnexpectedError)
+    left = fields.get("leftovers", {})
+    return made(
+        fields["message"],
+        operation=fields.get("operation"),
+        resource=fields.get("resource"),
+        aws_code=fields.get("awsCode"),
+        action=fields.get("action"),
+        remedy=fields.get("remedy"),
+        retry=fields.get("retry", "never"),
+        conflicts=_conflicts(fields.get("conflicts", [])),
+        leftovers=Leftovers(left.get("state", "none"), tuple(left.get("resources", ()))),
+        receipt=receipt,
+    )
+
+
+def from_failure(failure: str) -> PodroleError:
+    """Make the exception of a failure of the native half, which calls this."""
+    from podrole.receipt import Receipt
+
+    fields: dict[str, Any] = json.loads(failure)
+    receipt = Receipt._of(fields["receipt"]) if "receipt" in fields else None  # noqa: SLF001
+    error = from_payload(fields, receipt)
+    above: BaseException = error
+    for cause in fields.get("causes", []):
+        above.__cause__ = RuntimeError(cause)
+        above = above.__cause__
+    return error

@@ -1,0 +1,212 @@
+"""Values with a dictionary form: frozen, compared by content, copied and pickled whole."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NoReturn, TypeVar
+
+from podrole._input import described, invalid
+
+RecordT = TypeVar("RecordT", bound="Record")
+DocumentT = TypeVar("DocumentT", bound="Document")
+
+_Convert = Callable[[Any], Any]
+
+
+def camel(name: str) -> str:
+    """Write a name of Python as the JSON forms do."""
+    first, *rest = name.split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in rest)
+
+
+class Record:
+    """A frozen value with named fields.
+
+    Each has `to_dict()`, whose keys are those of the JSON forms (camelCase), and `from_dict()`, which reads it back.
+    """
+
+    __slots__ = ()
+
+    _FORMS: ClassVar[dict[type, dict[str, tuple[str, _Convert | None]]]] = {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write it with the keys of the JSON forms; what is None is left out."""
+        return {
+            camel(field.name): _written(value)
+            for field in dataclasses.fields(self)  # type: ignore[arg-type]
+            if (value := getattr(self, field.name)) is not None
+        }
+
+    @classmethod
+    def from_dict(cls: type[RecordT], data: Mapping[str, Any]) -> RecordT:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            InvalidInputError: An unknown or missing key.
+        """
+        name = cls.__name__
+        if not isinstance(data, Mapping):
+            raise invalid(f"a {name} must be a mapping, this is {described(data)}")
+        forms = _forms(cls)
+        values = {}
+        for key, value in data.items():
+            if key not in forms:
+                raise invalid(f"{name}: unknown key {key!r}", f"legal are {', '.join(forms)}")
+            field, convert = forms[key]
+            values[field] = convert(value) if convert is not None and value is not None else value
+        try:
+            return cls(**values)
+        except TypeError as problem:
+            raise invalid(f"{name}: {problem}") from None
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by content."""
+        if type(other) is not type(self):
+            return NotImplemented
+        assert isinstance(other, Record)
+        return self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        """Agree with equality."""
+        return hash(json.dumps(self.to_dict(), sort_keys=True))
+
+
+class Document:
+    """A frozen value that the core checked as a whole, and that can be saved as JSON."""
+
+    __slots__ = ("_data",)
+
+    _data: dict[str, Any]
+
+    @classmethod
+    def _of(cls: type[DocumentT], data: dict[str, Any]) -> DocumentT:
+        """Wrap what the native half wrote."""
+        made = object.__new__(cls)
+        object.__setattr__(made, "_data", data)
+        return made
+
+    @classmethod
+    def _checked(cls, text: str) -> dict[str, Any]:
+        """Let the core read a JSON text, and give its full form."""
+        raise NotImplementedError
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write it with the keys of the JSON forms (camelCase): a copy."""
+        return copy.deepcopy(self._data)
+
+    @classmethod
+    def from_dict(cls: type[DocumentT], data: Mapping[str, Any]) -> DocumentT:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            InvalidInputError: It has unknown fields or wrong values, or is of another schema version.
+        """
+        from podrole._input import json_of
+
+        return cls._of(cls._checked(json_of(data, f"the {cls.__name__.lower()}")))
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """Write it as JSON text.
+
+        Args:
+            indent: Spaces for each level; default: everything on one line.
+        """
+        return json.dumps(self._data, indent=indent)
+
+    @classmethod
+    def from_json(cls: type[DocumentT], text: str) -> DocumentT:
+        """Read what `to_json` wrote. Errors as `from_dict`."""
+        from podrole._input import text as checked
+
+        return cls._of(cls._checked(checked(text, f"the {cls.__name__.lower()}")))
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by content."""
+        if type(other) is not type(self):
+            return NotImplemented
+        assert isinstance(other, Document)
+        return self._data == other._data
+
+    def __hash__(self) -> int:
+        """Agree with equality."""
+        return hash(json.dumps(self._data, sort_keys=True))
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        """Refuse: it is frozen."""
+        raise AttributeError(f"a {type(self).__name__} cannot be changed: make another one")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        """Refuse: it is frozen."""
+        raise AttributeError(f"a {type(self).__name__} cannot be changed: make another one")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let copies and pickles be whole."""
+        return _document, (type(self), self._data)
+
+    def __copy__(self: DocumentT) -> DocumentT:
+        """Give itself: it cannot be changed."""
+        return self
+
+    def __deepcopy__(self: DocumentT, memo: object) -> DocumentT:
+        """Give itself: it cannot be changed."""
+        return self
+
+
+def _document(made: type[DocumentT], data: dict[str, Any]) -> DocumentT:
+    return made._of(data)  # noqa: SLF001
+
+
+def _written(value: object) -> Any:
+    match value:
+        case Record() | Document():
+            return value.to_dict()
+        case tuple():
+            return [_written(item) for item in value]
+        case Mapping():
+            return {key: _written(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def _forms(cls: type) -> dict[str, tuple[str, _Convert | None]]:
+    found = Record._FORMS.get(cls)  # noqa: SLF001
+    if found is None:
+        hints = typing.get_type_hints(cls)
+        found = {
+            camel(field.name): (field.name, _convert(hints[field.name]))
+            for field in dataclasses.fields(cls)
+        }
+        Record._FORMS[cls] = found  # noqa: SLF001
+    return found
+
+
+def _convert(hint: Any) -> _Convert | None:
+    """How the value of a field is made from its JSON form; None when it is itself."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        records = [one for one in arguments if isinstance(one, type) and issubclass(one, Record)]
+        if len(records) > 1:
+            kinds = {one.__dataclass_fields__["kind"].default: one for one in records}  # type: ignore[attr-defined]
+
+            def one_of(value: Any) -> Any:
+                kind = value.get("kind") if isinstance(value, Mapping) else None
+                if kind not in kinds:
+                    raise invalid(f"there is no kind {kind!r}", f"legal are {', '.join(kinds)}")
+                return kinds[kind].from_dict(value)
+
+            return one_of
+        others = [one for one in arguments if one is not type(None)]
+        return _convert(others[0]) if len(others) == 1 else None
+    if origin is tuple:
+        inner = _convert(arguments[0])
+        return tuple if inner is None else lambda items: tuple(map(inner, items))
+    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
+        return copy.deepcopy
+    if isinstance(hint, type) and issubclass(hint, Record):
+        return hint.from_dict
+    return None

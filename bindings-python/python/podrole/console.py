@@ -1,0 +1,158 @@
+"""Output for terminals: with colours, trees and tables when `rich` is installed, as plain text when not."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from typing import TYPE_CHECKING
+
+from podrole.events import Event
+from podrole.plan import Change, Plan
+from podrole.receipt import Receipt
+from podrole.report import Report
+from podrole.run import Run
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+_MARKS = {"done": "✓", "already_done": "✓", "failed": "✗", "not_started": "·", "unknown": "?"}
+_STYLES = {
+    "done": "green", "already_done": "green", "failed": "red", "not_started": "dim", "unknown": "yellow",
+    "passed": "green", "warned": "yellow", "skipped": "dim",
+}  # fmt: skip
+_CHECK_MARKS = {"passed": "✓", "warned": "!", "skipped": "-", "failed": "✗"}
+
+
+def show(what: Plan | Receipt | Report) -> None:
+    """Print a plan, receipt or report: with `rich` when that is installed, as plain text when not."""
+    if importlib.util.find_spec("rich") is None:
+        print(what)  # noqa: T201
+        return
+    from rich.console import Console
+
+    Console().print(what)
+
+
+def follow(run: Run) -> Receipt:
+    """Show the progress of a run until its end, and give its receipt.
+
+    With `rich` and a terminal, a line for each step that changes in place; otherwise a line for each event.
+
+    Raises:
+        PodroleError: As `Run.finish`.
+        Interrupted: As `Run.finish`.
+    """
+    if importlib.util.find_spec("rich") is not None:
+        from rich.console import Console
+
+        console = Console(stderr=True)
+        if console.is_terminal:
+            return _follow_live(run, console)
+    for event in run:
+        line = _line(event)
+        if line:
+            print(line, file=sys.stderr)  # noqa: T201
+    return run.finish()
+
+
+def _line(event: Event) -> str | None:
+    match event.kind:
+        case "started":
+            return f"{event.steps} steps"
+        case "step_started":
+            return f"… {event.step} {event.summary}"
+        case "waiting":
+            return f"… waiting: {event.reason}"
+        case "step_finished":
+            return f"{_MARKS.get(event.outcome.kind, '?')} {event.step} {event.outcome.kind.replace('_', ' ')}"
+        case "cancelling":
+            return "cancelling: the step in flight finishes, no other begins"
+        case "finished":
+            return f"{event.done} done in {event.duration_ms} ms"
+        case _:
+            return None
+
+
+def _follow_live(run: Run, console: Console) -> Receipt:
+    from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(finished_text=" "), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        tasks: dict[int, TaskID] = {}
+        names: dict[int, str] = {}
+        for event in run:
+            match event.kind:
+                case "step_started":
+                    names[event.step] = _escape(event.summary)
+                    tasks[event.step] = progress.add_task(names[event.step], total=1)
+                case "step_finished":
+                    kind = event.outcome.kind
+                    mark = f"[{_STYLES.get(kind, 'yellow')}]{_MARKS.get(kind, '?')}[/] {names[event.step]}"
+                    progress.update(tasks[event.step], description=mark, completed=1)
+                case "waiting" if event.step in tasks:
+                    progress.update(tasks[event.step], description=f"{names[event.step]} [dim]({_escape(event.reason)})[/]")
+                case "waiting":
+                    progress.console.print(f"waiting: {_escape(event.reason)}")
+                case _:
+                    pass
+    return run.finish()
+
+
+def plan_tree(plan: Plan) -> RenderableType:
+    """Draw a plan as a tree for `rich`."""
+    from rich.tree import Tree
+
+    count = len(plan.steps)
+    title = f"{count} step{'' if count == 1 else 's'} to {plan.verb}" if count else f"nothing to {plan.verb}"
+    tree = Tree(f"[bold]{title}[/]")
+    for step in plan.steps:
+        branch = tree.add(f"[bold]{step.id}[/] {_escape(step.summary)} [dim]{_escape(step.why)}[/]")
+        for change in step.changes:
+            branch.add(_change(change))
+    for notice in plan.notices:
+        style = "yellow" if notice.level == "warning" else "dim"
+        tree.add(f"[{style}]{_escape(notice.resource)}: {_escape(notice.message)}[/]")
+    return tree
+
+
+def receipt_table(receipt: Receipt) -> RenderableType:
+    """Draw a receipt as a table for `rich`."""
+    from rich.table import Table
+
+    table = Table(title=f"{receipt.verb}: {len(receipt.done)} of {len(receipt.steps)} steps done in {receipt.duration_ms} ms")
+    for head in ("step", "what", "outcome", "took"):
+        table.add_column(head, overflow="fold")
+    for step in receipt.steps:
+        kind = step.outcome.kind
+        outcome = f"[{_STYLES.get(kind, 'yellow')}]{_MARKS.get(kind, '?')} {kind.replace('_', ' ')}[/]"
+        table.add_row(str(step.step), _escape(step.summary), outcome, f"{step.duration_ms} ms")
+    return table
+
+
+def report_table(report: Report) -> RenderableType:
+    """Draw a report as a table for `rich`."""
+    from rich.table import Table
+
+    table = Table(title=f"{len(report.checks)} checks, {len(report.failures)} failed")
+    for head in ("", "check", "thing", "found"):
+        table.add_column(head, overflow="fold")
+    for check in report.checks:
+        remedy = f"\n[dim]remedy: {_escape(check.remedy)}[/]" if check.remedy else ""
+        mark = f"[{_STYLES.get(check.status, 'red')}]{_CHECK_MARKS.get(check.status, '?')}[/]"
+        table.add_row(mark, check.kind, _escape(check.resource), _escape(check.message) + remedy)
+    return table
+
+
+def _change(change: Change) -> str:
+    name = _escape(change.field)
+    if change.before is None:
+        return f"[green]+[/] {name}: {_escape(change.after or '')}"
+    if change.after is None:
+        return f"[red]-[/] {name}: {_escape(change.before)}"
+    return f"[yellow]~[/] {name}: {_escape(change.before)} → {_escape(change.after)}"
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

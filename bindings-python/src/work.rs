@@ -1,0 +1,221 @@
+//! Work under way: its events, its answer, and the way to stop it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use podrole::{Apply, Error, ErrorKind, Event, Receipt, Result};
+use pyo3::prelude::*;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::failure::{detached, failure, raised, written};
+use crate::runtime::{Home, runtime};
+
+/// How long one wait without the interpreter may be, in seconds: enough not to cost anything, and short enough for a clock.
+const LONGEST_WAIT: f64 = 3600.0;
+
+/// Work that began with the call that gave it. Letting go of it does not stop it.
+#[pyclass(frozen)]
+pub(crate) struct Work {
+    stop: watch::Sender<u32>,
+    state: Arc<State>,
+    home: Home,
+}
+
+#[derive(Default)]
+struct State {
+    progress: Mutex<Progress>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Progress {
+    /// As JSON text, from the first on.
+    events: Vec<String>,
+    /// JSON text of what it came to, or of the failure.
+    answer: Option<Result<String, String>>,
+    /// Called without arguments at every event and at the end, by their number.
+    listeners: BTreeMap<u64, Py<PyAny>>,
+    next_listener: u64,
+}
+
+#[pymethods]
+impl Work {
+    /// Stops it: gently the first time, at once the second time.
+    fn cancel(&self) {
+        self.stop.send_modify(|asked| *asked += 1);
+    }
+
+    /// Waits at most so many seconds for the end; whether it has ended.
+    fn wait(&self, py: Python<'_>, seconds: f64) -> PyResult<bool> {
+        detached(py, || {
+            self.home.check("this run")?;
+            Ok(self.state.wait(seconds, |progress| progress.answer.is_some()).answer.is_some())
+        })
+    }
+
+    /// The events from an index on, as a JSON array, after waiting at most so many seconds for the first of them; `None` after the last.
+    fn events(&self, py: Python<'_>, index: usize, seconds: f64) -> PyResult<Option<String>> {
+        detached(py, || {
+            self.home.check("this run")?;
+            let there = |progress: &Progress| progress.events.len() > index || progress.answer.is_some();
+            let progress = self.state.wait(seconds, there);
+            let news = progress.events.get(index..).unwrap_or_default();
+            Ok((!news.is_empty() || progress.answer.is_none()).then(|| format!("[{}]", news.join(","))))
+        })
+    }
+
+    /// What it came to, as JSON text; `None` while it goes on.
+    fn answer(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        // Not under the lock: making the exception can let another thread have the interpreter, which may want the lock.
+        let answer = self.state.lock().answer.clone();
+        match answer {
+            None => Ok(None),
+            Some(Ok(answer)) => Ok(Some(answer)),
+            Some(Err(failure)) => Err(raised(py, &failure)),
+        }
+    }
+
+    /// Calls `listener` from another thread at every event from now on and at the end; its number.
+    fn listen(&self, listener: Py<PyAny>) -> u64 {
+        let mut progress = self.state.lock();
+        let number = progress.next_listener;
+        progress.next_listener += 1;
+        progress.listeners.insert(number, listener);
+        number
+    }
+
+    /// Calls a listener no more.
+    fn forget(&self, listening: u64) {
+        let listener = self.state.lock().listeners.remove(&listening);
+        // Outside of the lock: what it holds is let go of.
+        drop(listener);
+    }
+}
+
+impl State {
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait(&self, seconds: f64, done: impl Fn(&Progress) -> bool) -> MutexGuard<'_, Progress> {
+        let end = Instant::now() + Duration::try_from_secs_f64(seconds.min(LONGEST_WAIT)).unwrap_or_default();
+        let mut progress = self.lock();
+        while !done(&progress) {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            progress = self.changed.wait_timeout(progress, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        progress
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Progress)) {
+        let waiting = {
+            let mut progress = self.lock();
+            change(&mut progress);
+            !progress.listeners.is_empty()
+        };
+        self.changed.notify_all();
+        if waiting {
+            // Nobody is told while the interpreter shuts down: nobody waits any more.
+            let _ = Python::try_attach(|py| {
+                let listeners: Vec<_> = self.lock().listeners.values().map(|listener| listener.clone_ref(py)).collect();
+                for listener in listeners {
+                    // An event loop that is closed takes no more calls, and needs none.
+                    let _ = listener.call0(py);
+                }
+            });
+        }
+    }
+
+    fn end(&self, answer: Result<String>) {
+        self.tell(|progress| progress.answer = Some(answer.map_err(|error| failure(&error))));
+    }
+}
+
+impl Work {
+    /// Begins work that only reads: stopping it drops it.
+    pub(crate) fn reading<T: Serialize + Send + 'static>(
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<Self> {
+        Self::begin(|mut asked, _| async move {
+            tokio::select! {
+                biased;
+                () = asked_times(&mut asked, 1) => Err(cancelled()),
+                answer = work => answer.and_then(|value| written(&value)),
+            }
+        })
+    }
+
+    /// Begins a run.
+    pub(crate) fn run(apply: Apply) -> Result<Self> {
+        Self::begin(|asked, state| async move {
+            carry_out(apply, asked, &state).await.and_then(|receipt| written(&receipt))
+        })
+    }
+
+    fn begin<F>(work: impl FnOnce(watch::Receiver<u32>, Arc<State>) -> F) -> Result<Self>
+    where
+        F: Future<Output = Result<String>> + Send + 'static,
+    {
+        let (stop, asked) = watch::channel(0);
+        let state = Arc::<State>::default();
+        let work = work(asked, Arc::clone(&state));
+        let at_end = Arc::clone(&state);
+        let runtime = runtime()?;
+        let task = runtime.spawn(work);
+        runtime.spawn(async move {
+            // A panic must not leave anybody waiting.
+            let lost = |_| Err(Error::new(ErrorKind::Unexpected, "the work ended without an answer"));
+            let answer = task.await.unwrap_or_else(lost);
+            // Listeners need the interpreter, whose lock can take a while.
+            let told = tokio::task::spawn_blocking(move || at_end.end(answer));
+            let _ = told.await;
+        });
+        Ok(Self { stop, state, home: Home::here() })
+    }
+}
+
+async fn carry_out(apply: Apply, mut asked: watch::Receiver<u32>, state: &Arc<State>) -> Result<Receipt> {
+    // Making the plan only reads: there is no step to finish.
+    let mut run = tokio::select! {
+        biased;
+        () = asked_times(&mut asked, 1) => return Err(cancelled()),
+        run = apply.start() => run?,
+    };
+    let mut passed_on = 0;
+    loop {
+        tokio::select! {
+            () = asked_times(&mut asked, passed_on + 1) => {
+                run.cancel();
+                passed_on += 1;
+            }
+            event = run.next_event() => {
+                let Some(event) = event else { break };
+                let last = matches!(event, Event::Finished { .. });
+                let text = written(&event)?;
+                let state = Arc::clone(state);
+                let _ = tokio::task::spawn_blocking(move || state.tell(|progress| progress.events.push(text))).await;
+                if last {
+                    break;
+                }
+            }
+        }
+    }
+    run.finish().await
+}
+
+/// Ends when it was asked to stop so often.
+async fn asked_times(asked: &mut watch::Receiver<u32>, times: u32) {
+    if asked.wait_for(|asked| *asked >= times).await.is_err() {
+        // Nobody holds the work any more: it goes on to its end.
+        std::future::pending::<()>().await;
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "the call was cancelled before anything was written")
+}

@@ -1,0 +1,207 @@
+"""Bad input: each is a typed error that names the argument's path, never a panic, a hang or a lost receipt."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import podrole
+from podrole.events import Event
+from podrole.testing import Memory
+
+BASE: dict[str, Any] = {"cluster": "devops_aurora", "service_account": "devops-aurora-1/app", "role": "app"}
+CYCLE: list[Any] = []
+CYCLE.append(CYCLE)
+DEEP: Any = {}
+for _ in range(200):
+    DEEP = {"a": DEEP}
+
+
+class Hostile:
+    """Fails at everything that is asked of it."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Fail."""
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"cluster": 7}, "cluster"),
+        ({"cluster": None}, "cluster is needed, this is None"),
+        ({"role": None}, "role is needed"),
+        ({"role": "a b"}, "role"),
+        ({"service_account": "no-namespace"}, "service_account"),
+        ({"service_account": {"namespace": "a", "nmae": "b"}}, "service_account.nmae"),
+        ({"role": {"name": "a", "max_session_duration": 1}}, "did you mean `maxSessionDuration`"),
+        ({"role": {"name": "a", "maxSessionDuration": 10**30}}, "role.maxSessionDuration must be a number of at most 64"),
+        ({"role": {"name": "a", "maxSessionDuration": float("nan")}}, "role.maxSessionDuration must be a finite number"),
+        ({"role": {"name": "a", "description": "\ud800"}}, "role.description holds half of a surrogate pair"),
+        ({"role": {"name": "a", 7: "b"}}, "role must have keys that are text, one is 7"),
+        ({"role": {"name": "a", "tags": {"k": b"v"}}}, "role.tags.k must be data, this is a value of type bytes"),
+        ({"policies": "AmazonS3FullAccess"}, "policies must be a list"),
+        ({"policies": [None]}, "policies[0]"),
+        ({"policies": [7]}, "policies[0]"),
+        ({"policies": CYCLE}, "policies[0][0] leads back"),
+        ({"policies": [{"name": "p", "document": DEEP}]}, "levels deep"),
+        ({"deployments": [object()]}, "deployments[0] must be data"),
+        ({"data_syncs": [{"role": "a", "externalID": "x"}]}, "data_syncs[0].externalID"),
+        ({"scope": "everything"}, "scope"),
+        ({"mechanism": "pod_identity"}, "mechanism"),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_a_grant_is_refused_by_the_path_of_what_is_wrong(change: dict[str, Any], named: str) -> None:
+    with pytest.raises(podrole.InvalidInputError) as caught:
+        podrole.Grant(**{**BASE, **change})
+    assert named in f"{caught.value.message} {caught.value.remedy}"
+    assert caught.value.kind == "invalid_input"
+
+
+def test_an_unknown_argument_is_a_type_error_as_everywhere() -> None:
+    with pytest.raises(TypeError, match="polices"):
+        podrole.Grant(**BASE, polices=["AmazonS3FullAccess"])  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="positional"):
+        podrole.Grant("devops_aurora")  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply", "verify", "plan_revoke", "revoke", "start_apply", "start_revoke"])
+@pytest.mark.parametrize("what", [None, 7, "grant", [], {"cluster": "a"}, CYCLE], ids=repr)
+def test_what_is_no_grant_is_refused_by_every_verb(verb: str, what: Any) -> None:
+    memory = Memory()
+    with podrole.Client.in_memory(memory) as client, pytest.raises(podrole.InvalidInputError):
+        getattr(client, verb)(what)
+    assert memory.calls() == ()
+
+
+def test_what_the_object_itself_raises_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        podrole.Client.in_memory(Memory()).plan(Hostile())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply", "verify", "plan_revoke", "revoke"])
+def test_a_closed_client_says_so(verb: str, grant: podrole.Grant) -> None:
+    client = podrole.Client.in_memory(Memory())
+    client.close()
+    client.close()
+    with pytest.raises(podrole.InvalidInputError, match="the client is closed"):
+        getattr(client, verb)(grant)
+    later = podrole.AsyncClient.in_memory(Memory())
+
+    async def use() -> None:
+        await later.close()
+        await getattr(later, verb)(grant)
+
+    with pytest.raises(podrole.InvalidInputError, match="the client is closed"):
+        asyncio.run(use())
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"wait": -1}, "wait must be seconds from 0"),
+        ({"wait": float("nan")}, "wait"),
+        ({"wait": 10**400}, "wait"),
+        ({"wait": "soon"}, "wait must be a number of seconds"),
+        ({"wait": True}, "wait must be a number of seconds"),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_options_of_a_run(options: dict[str, Any], named: str, grant: podrole.Grant) -> None:
+    memory = Memory()
+    with pytest.raises(podrole.InvalidInputError, match=named):
+        podrole.Client.in_memory(memory).apply(grant, **options)
+    assert memory.calls() == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"region": 7}, "region must be text"),
+        ({"region": "nowhere else"}, "region"),
+        ({"owner": "a b"}, "owner"),
+        ({"aws_attempts": 0}, "awsAttempts"),
+        ({"aws_timeout": 0}, "awsTimeout"),
+        ({"aws_timeout": -1}, "aws_timeout"),
+        ({"kubeconfig": 7}, "kubeconfig"),
+        ({"kubeconfig": {"contxt": "a"}}, "kubeconfig.contxt"),
+        ({"kubeconfig": True, "in_cluster": True}, "inCluster"),
+        ({"in_cluster": "yes"}, "in_cluster must be True or False"),
+        ({"token": "secret-token"}, "token must be a function"),
+        ({"token": str, "kubeconfig": True}, "token excludes"),
+        ({"session": object()}, "session must be a boto3"),
+        ({"credentials": object()}, "credentials must be AwsCredentials"),
+        ({"credentials": podrole.AwsCredentials(access_key_id="", secret_access_key="s")}, "credentials.access_key_id"),
+        ({"credentials": podrole.AwsCredentials(access_key_id="a", secret_access_key="s"), "profile": "p"}, "excludes"),
+        ({"account_credentials": {"12": lambda: None}}, "account_credentials"),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_arguments_of_a_client(options: dict[str, Any], named: str) -> None:
+    for kind in (podrole.Client, podrole.AsyncClient):
+        with pytest.raises(podrole.InvalidInputError, match=named) as caught:
+            kind(**options)
+        assert "secret" not in str(caught.value)
+
+
+def test_secrets_are_not_shown() -> None:
+    credentials = podrole.AwsCredentials(access_key_id="AKIA", secret_access_key="hunter2", session_token="hunter2")
+    token = podrole.BearerToken(token="hunter2")
+    config = podrole.Kubeconfig(text="token: hunter2")
+    client = podrole.Client(region="eu-west-1", credentials=credentials)
+    assert "hunter2" not in f"{credentials!r} {token!r} {config!r} {client!r} {vars(client)!r}"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda memory: memory.script("iam:CreateRole", "explode"),
+        lambda memory: memory.script(7, "denied"),
+        lambda memory: memory.script("iam:CreateRole", "denied", nth=0.5),
+        lambda memory: memory.stop_before_call(0),
+        lambda memory: memory.stop_after_call(1, "some"),
+        lambda memory: memory.set_latency(-1),
+        lambda memory: memory.edit(7),
+        lambda memory: memory.edit(lambda world: {"accounts": 7}),
+        lambda memory: memory.point_kubernetes_at("x", "no arn"),
+        lambda memory: Memory({"unknown": 1}),
+        lambda memory: podrole.Client.in_memory(7),
+    ],
+)
+def test_the_simulation_refuses_it_too(call: Callable[[Memory], object]) -> None:
+    with pytest.raises(podrole.InvalidInputError):
+        call(Memory())
+
+
+def test_a_listener_that_raises_costs_nothing(grant: podrole.Grant, caplog: pytest.LogCaptureFixture) -> None:
+    told = []
+
+    def listener(event: Event) -> None:
+        told.append(event.kind)
+        raise ZeroDivisionError
+
+    with caplog.at_level(logging.ERROR, logger="podrole"):
+        receipt = podrole.Client.in_memory(Memory()).apply(grant, on_event=listener)
+        later = asyncio.run(podrole.AsyncClient.in_memory(Memory()).apply(grant, on_event=listener))
+    assert receipt.is_complete
+    assert later.is_complete
+    assert told[0] == "started"
+    assert told[-1] == "finished"
+    assert len([record for record in caplog.records if "a listener of events failed" in record.message]) == len(told)
+
+
+def test_two_event_loops_share_a_client_and_a_run(grant: podrole.Grant) -> None:
+    memory = Memory()
+    client = podrole.AsyncClient.in_memory(memory)
+
+    async def start() -> podrole.AsyncRun:
+        return client.start_apply(grant)
+
+    run = asyncio.run(start())
+    assert asyncio.run(run.finish()).is_complete
+    assert asyncio.run(client.verify(grant)).passed

@@ -1,0 +1,79 @@
+"""Errors: their classes, what they carry, and that copies are whole."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import traceback
+
+import pytest
+
+import podrole
+from podrole.errors import FieldConflict, Leftovers, from_payload
+from podrole.testing import Memory
+
+BUILT_IN = [
+    ("invalid_input", ValueError),
+    ("config_invalid", ValueError),
+    ("permission_denied", PermissionError),
+    ("not_found", LookupError),
+    ("timeout", TimeoutError),
+    ("unavailable", ConnectionError),
+    ("unexpected", RuntimeError),
+]
+
+
+@pytest.mark.parametrize(("kind", "base"), BUILT_IN)
+def test_what_python_has_a_class_for_is_of_that_class(kind: str, base: type[Exception]) -> None:
+    error = from_payload({"kind": kind, "message": "no"})
+    assert isinstance(error, base)
+    assert isinstance(error, podrole.PodroleError)
+    assert error.kind == kind
+
+
+def test_a_denial_says_what_is_missing_what_is_left_and_carries_the_receipt(grant: podrole.Grant) -> None:
+    memory = Memory()
+    memory.script("iam:AttachRolePolicy", "denied")
+    with pytest.raises(PermissionError) as caught:
+        podrole.Client.in_memory(memory).apply(grant)
+    error = caught.value
+    assert isinstance(error, podrole.PermissionDeniedError)
+    assert error.action == "iam:AttachRolePolicy"
+    assert error.aws_code == "AccessDenied"
+    assert error.remedy is not None
+    assert not error.retryable
+    assert error.leftovers.state == "remaining"
+    assert any("connections-role-test" in one for one in error.leftovers.resources)
+    assert error.receipt is not None
+    assert not error.receipt.is_complete
+    assert f"remedy: {error.remedy}" in "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in BUILT_IN])
+def test_copies_and_pickles_are_whole(kind: str, grant: podrole.Grant) -> None:
+    receipt = podrole.Client.in_memory(Memory()).apply(grant)
+    payload = {
+        "kind": kind,
+        "message": "there are 10 policies",
+        "resource": "role a",
+        "awsCode": "X",
+        "remedy": "remove one",
+        "retry": "safe",
+        "conflicts": [{"manager": "argocd", "field": ".spec"}],
+        "leftovers": {"state": "unknown", "resources": ["role a"]},
+    }
+    error = from_payload(payload, receipt)
+    for twin in (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
+        assert type(twin) is type(error)
+        assert str(twin) == "role a: there are 10 policies"
+        assert (twin.aws_code, twin.remedy, twin.retryable) == ("X", "remove one", True)
+        assert twin.conflicts == (FieldConflict("argocd", ".spec"),)
+        assert twin.leftovers == Leftovers("unknown", ("role a",))
+        assert twin.receipt == receipt
+        assert twin.__notes__ == ["remedy: remove one"]
+
+
+def test_an_interruption_is_what_python_expects() -> None:
+    assert issubclass(podrole.Interrupted, KeyboardInterrupt)
+    # It is not caught by `except Exception`.
+    assert not issubclass(podrole.Interrupted, Exception)

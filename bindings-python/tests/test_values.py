@@ -1,0 +1,135 @@
+"""Grants, plans, receipts, reports and events as values."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+
+import podrole
+from podrole.grant import S3, DataSync, Policy, Role, ServiceAccount, Workload
+from podrole.testing import Memory, World
+
+CLIENT = podrole.Client.in_memory(Memory())
+
+
+@pytest.fixture
+def values(grant: podrole.Grant) -> list[Any]:
+    """One of each kind of document."""
+    client = podrole.Client.in_memory(Memory())
+    plan = client.plan(grant)
+    return [grant, plan, client.apply(plan), client.verify(grant), World.seed()]
+
+
+def test_each_is_equal_to_its_copies_and_to_what_is_read_back(values: list[Any]) -> None:
+    for value in values:
+        twins = [
+            copy.copy(value),
+            copy.deepcopy(value),
+            pickle.loads(pickle.dumps(value)),
+            type(value).from_dict(value.to_dict()),
+            type(value).from_json(value.to_json()),
+        ]
+        for twin in twins:
+            assert twin == value
+            assert hash(twin) == hash(value)
+        assert value != "something else"
+        assert len({value, *twins}) == 1
+
+
+def test_none_can_be_changed(values: list[Any]) -> None:
+    for value in values:
+        with pytest.raises(AttributeError, match="cannot be changed"):
+            value.plan = 1
+        with pytest.raises(AttributeError):
+            del value._data
+        given = value.to_dict()
+        given.clear()
+        assert value.to_dict() != {}
+
+
+def test_what_is_inside_is_frozen_and_has_a_dictionary_form(values: list[Any]) -> None:
+    _, plan, receipt, report, _ = values
+    for one in (*plan.steps, *plan.notices, *receipt.steps, *report.checks, plan.steps[0].target):
+        assert type(one).from_dict(one.to_dict()) == one
+        assert pickle.loads(pickle.dumps(one)) == one
+        with pytest.raises(AttributeError):
+            one.summary = "x"
+    assert [step.to_dict()["dependsOn"] for step in plan.steps] == [list(step.depends_on) for step in plan.steps]
+
+
+def test_another_schema_version_is_refused(values: list[Any]) -> None:
+    for value in values:
+        with pytest.raises(podrole.InvalidInputError, match=r"schemaVersion:? 2"):
+            type(value).from_dict({**value.to_dict(), "schemaVersion": 2})
+
+
+def test_long_forms_say_the_same_as_mappings() -> None:
+    long = podrole.Grant(
+        cluster="c",
+        service_account=ServiceAccount(namespace="a", name="b", labels={"team": "x"}),
+        role=Role(name="r", max_session_duration=7200, tags={"k": "v"}),
+        policies=[Policy(name="p", s3=S3(buckets=("bucket",), access="read_write")), Policy(aws_managed="ReadOnlyAccess")],
+        workloads=[Workload(kind="stateful_set", name="w", restart=False)],
+        data_syncs=[DataSync(role="other", external_id="ext")],
+    )
+    mapped = podrole.Grant.from_dict(
+        {
+            "cluster": "c",
+            "serviceAccount": {"namespace": "a", "name": "b", "labels": {"team": "x"}},
+            "role": {"name": "r", "maxSessionDuration": 7200, "tags": {"k": "v"}},
+            "policies": [{"name": "p", "s3": {"buckets": ["bucket"], "access": "read_write"}}, "ReadOnlyAccess"],
+            "statefulSets": [{"name": "w", "restart": False}],
+            "dataSyncs": [{"role": "other", "externalId": "ext"}],
+        }
+    )
+    assert long == mapped
+    assert long.role.max_session_duration == 7200
+    assert long.policies[0].s3 == S3(buckets=("bucket",), prefixes=(), access="read_write")
+    assert long.service_account.labels == {"team": "x"}
+    assert podrole.Grant.from_yaml(long.to_yaml()) == long
+
+
+def test_a_file_holds_several_grants(tmp_path: Any) -> None:
+    file = tmp_path / "grants.yaml"
+    file.write_text("cluster: a\nserviceAccount: b/c\nrole: d\n---\ncluster: e\nserviceAccount: f/g\nrole: h\n")
+    assert [grant.subject for grant in podrole.Grant.from_file(file)] == ["b/c", "f/g"]
+    with pytest.raises(podrole.NotFoundError, match=r"absent\.yaml"):
+        podrole.Grant.from_file(tmp_path / "absent.yaml")
+
+
+def test_text_for_people(values: list[Any]) -> None:
+    grant, plan, receipt, report, _ = values
+    assert "create role connections-role-test" in str(plan)
+    assert "\x1b[" in plan.render(color=True)
+    assert max(map(len, plan.render(width=60).splitlines())) <= 60
+    assert "✓" in str(receipt)
+    assert "✓" in str(report)
+    assert repr(plan) == f"<Plan to apply: {len(plan.steps)} steps>"
+    assert repr(grant) == (
+        "<Grant devops-aurora-1/connections-serviceaccount-s3 on devops_aurora as connections-role-test>"
+    )
+    assert repr(report) == f"<Report: {len(report.checks)} checks, 0 failed>"
+
+
+def test_notebooks_show_tables_in_which_everything_is_escaped() -> None:
+    hostile = podrole.Grant(
+        cluster="devops_aurora",
+        service_account="devops-aurora-1/app",
+        role={"name": "app", "description": "<script>alert(1)</script>"},
+    )
+    plan = CLIENT.plan(hostile)
+    page = plan._repr_html_()
+    assert page.startswith("<table>")
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    report = CLIENT.verify(hostile)
+    assert "<table>" in report._repr_html_()
+
+
+def test_documents_are_not_made_by_hand() -> None:
+    for kind in (podrole.Plan, podrole.Receipt, podrole.Report, World):
+        with pytest.raises(TypeError, match="comes from"):
+            kind()
