@@ -4,7 +4,7 @@
 //! native error, which is JSON text too (see [`failure`]): the package makes a `PodroleError` of it.
 
 mod artifacts;
-#[cfg(feature = "bench")]
+#[cfg(podrole_bench)]
 mod bench;
 mod client;
 mod connect;
