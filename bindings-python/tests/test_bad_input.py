@@ -67,7 +67,7 @@ def test_an_unknown_argument_is_a_type_error_as_everywhere() -> None:
     with pytest.raises(TypeError, match="polices"):
         podrole.Grant(**BASE, polices=["AmazonS3FullAccess"])  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="positional"):
-        podrole.Grant("devops_aurora")  # type: ignore[misc]
+        podrole.Grant("devops_aurora")  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("verb", ["plan", "apply", "verify", "plan_revoke", "revoke", "start_apply", "start_revoke"])
@@ -170,7 +170,7 @@ def test_secrets_are_not_shown() -> None:
         lambda memory: memory.edit(lambda world: {"accounts": 7}),
         lambda memory: memory.point_kubernetes_at("x", "no arn"),
         lambda memory: Memory({"unknown": 1}),
-        lambda memory: podrole.Client.in_memory(7),
+        lambda memory: podrole.Client.in_memory(7),  # type: ignore[arg-type]
     ],
 )
 def test_the_simulation_refuses_it_too(call: Callable[[Memory], object]) -> None:

@@ -1,6 +1,10 @@
-"""Cells for a notebook: what stands last in a cell is shown, plans and reports as tables."""
+"""What a plan, a receipt and a report look like in a notebook, as a page.
 
-# %% A client; for real: podrole.Client(region="ca-central-1").
+    python notebook.py > page.html
+
+In a notebook itself, a cell that ends with `plan` shows the same table.
+"""
+
 import podrole
 from podrole.testing import Memory
 
@@ -12,21 +16,10 @@ grant = podrole.Grant(
     policies=["AmazonS3FullAccess"],
     deployments=["connections-app"],
 )
-
-# %% What would be done?
 plan = client.plan(grant)
-plan
-
-# %% Only what needs a look.
-[(notice.resource, notice.message) for notice in plan.notices if notice.level == "warning"]
-
-# %% Do it.
 receipt = client.apply(plan)
-receipt
+report = client.verify(grant)
 
-# %% Is it in force?
-client.verify(grant)
-
-# %% Take it back.
-client.revoke(grant, receipt=receipt)
-client.close()
+print("<!doctype html><meta charset='utf-8'><title>podrole</title>")
+for value in (plan, receipt, report):
+    print(value._repr_html_())

@@ -1,11 +1,12 @@
-"""The whole job of the written procedure: plan, apply, verify, plan again, revoke.
+"""The whole job on a simulated account and cluster: nothing to set up, nothing touched."""
 
-In memory: nothing outside this process is touched.
-"""
+import json
 
 import podrole
+from podrole import console
 from podrole.testing import Memory
 
+memory = Memory()
 grant = podrole.Grant(
     cluster="devops_aurora",
     service_account="devops-aurora-1/connections-serviceaccount-s3",
@@ -14,18 +15,16 @@ grant = podrole.Grant(
     deployments=["connections-app"],
 )
 
-with podrole.Client.in_memory(Memory()) as client:  # for real: podrole.Client(region="ca-central-1")
+with podrole.Client.in_memory(memory) as client:
     plan = client.plan(grant)
-    print(plan)
+    console.show(plan)
 
-    receipt = client.apply(plan)
-    print(f"\n{receipt}")
+    receipt = console.follow(client.start_apply(plan))
+    console.show(receipt)
 
-    report = client.verify(grant)
-    print(f"\n{report}")
-    report.raise_for_failures()
+    role = memory.world().to_dict()["accounts"]["204393242335"]["roles"]["connections-role-test"]
+    print(json.dumps(role["trust"], indent=2))
 
-    print(f"\nplanning again: {len(client.plan(grant).steps)} steps")
-
-    client.revoke(grant, receipt=receipt)
-    print(f"revoked: {len(client.plan_revoke(grant).steps)} steps left to revoke")
+    console.show(client.verify(grant).raise_for_failures())
+    print("a second plan has nothing to do:", client.plan(grant).is_empty)
+    print(client.revoke(grant, receipt=receipt))

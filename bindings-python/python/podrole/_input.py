@@ -24,6 +24,7 @@ class HasDict(Protocol):
 
     def to_dict(self) -> dict[str, Any]:
         """Give the dictionary."""
+        ...
 
 
 def invalid(message: str, remedy: str | None = None) -> InvalidInputError:

@@ -144,7 +144,7 @@ def connection_of(
     return connection
 
 
-def session_region(session: object | None) -> str | None:
+def session_region(session: Any) -> str | None:
     """Give the region of a boto3 or botocore session."""
     if session is None:
         return None
@@ -210,7 +210,7 @@ def _credentials(given: Any, name: str) -> dict[str, Any]:
     freeze = getattr(given, "get_frozen_credentials", None)
     if not callable(freeze):
         raise invalid(f"{name} must give AwsCredentials or botocore credentials, this is a value of type {type(given).__name__}")
-    frozen = freeze()
+    frozen: Any = freeze()
     # Those that refresh themselves are asked again and again, those that do not are kept.
     refreshes = hasattr(given, "refresh_needed")
     return {

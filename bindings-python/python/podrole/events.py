@@ -98,7 +98,7 @@ Event: TypeAlias = (
 )
 """What a run tells: `match event.kind`. Later versions add kinds."""
 
-_CLASSES: dict[str, type[Any]] = {
+_CLASSES: dict[object, type[Any]] = {
     one.__dataclass_fields__["kind"].default: one
     for one in (StartedEvent, StepStartedEvent, WaitingEvent, StepFinishedEvent, CancellingEvent, FinishedEvent)
 }

@@ -159,7 +159,8 @@ class Policy(Record):
         aws_managed: The name of an AWS-managed policy.
         customer: The name of a customer-managed policy that exists.
         path: Its path; default `/`.
-        inline: Whether a document becomes an inline policy of the role instead of a customer-managed policy; default no.
+        inline: Whether it becomes an inline policy of the role instead of a customer-managed policy; default yes for `s3`, no for
+            `document`.
         document: The document.
         s3: Access to buckets, instead of a document.
         manage: `own` lets a document replace one that podrole did not write; default `merge`.

@@ -150,6 +150,8 @@ class Plan(Document):
 
     __slots__ = ("_steps",)
 
+    _steps: tuple[Step, ...]
+
     def __init__(self) -> None:
         """Refuse: a client makes plans."""
         raise TypeError("a plan comes from Client.plan, Plan.from_json or Plan.from_dict")
@@ -186,11 +188,11 @@ class Plan(Document):
     def steps(self) -> tuple[Step, ...]:
         """The changes, each after those it depends on."""
         try:
-            found: tuple[Step, ...] = self._steps
+            return self._steps
         except AttributeError:
             found = tuple(Step.from_dict(one) for one in self._data["steps"])
             object.__setattr__(self, "_steps", found)
-        return found
+            return found
 
     @property
     def notices(self) -> tuple[Notice, ...]:

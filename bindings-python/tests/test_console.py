@@ -1,0 +1,81 @@
+"""Output for terminals, with `rich` and without."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import rich.console
+
+import podrole
+from podrole import console
+from podrole.testing import Memory
+
+
+def drawn(value: object, width: int) -> str:
+    """What `rich` prints at a width."""
+    out = io.StringIO()
+    rich.console.Console(file=out, width=width, force_terminal=False).print(value)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_rich_draws_each_within_its_width(grant: podrole.Grant, width: int) -> None:
+    client = podrole.Client.in_memory(Memory())
+    plan = client.plan(grant)
+    receipt = client.apply(plan)
+    for value, words in [
+        (plan, "4 steps to apply"),
+        (receipt, "4 of 4 steps done"),
+        (client.verify(grant), "0 failed"),
+        (client.plan(grant), "nothing to apply"),
+    ]:
+        shown = drawn(value, width)
+        assert words in " ".join(shown.split())
+        assert max(map(len, shown.splitlines())) <= width
+
+
+def test_markup_from_outside_is_text() -> None:
+    grant = podrole.Grant(
+        cluster="devops_aurora",
+        service_account="devops-aurora-1/app",
+        role={"name": "app", "description": "[red]not red[/red] [link=x]"},
+    )
+    assert "[red]not red[/red] [link=x]" in drawn(podrole.Client.in_memory(Memory()).plan(grant), 200)
+
+
+def test_a_terminal_shows_live_progress(grant: podrole.Grant, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(
+        rich.console, "Console", lambda **_: _console(file=out, width=100, force_terminal=True)
+    )
+    receipt = console.follow(podrole.Client.in_memory(Memory()).start_apply(grant))
+    assert receipt.is_complete
+    assert "✓" in out.getvalue()
+    assert "create role connections-role-test" in out.getvalue()
+
+
+_console = rich.console.Console
+
+
+def test_without_rich_it_is_plain_text() -> None:
+    program = textwrap.dedent(
+        """
+        import importlib.util, podrole
+        from podrole import console
+        from podrole.testing import Memory
+        found = importlib.util.find_spec
+        importlib.util.find_spec = lambda name, *rest: None if name == "rich" else found(name, *rest)
+        client = podrole.Client.in_memory(Memory())
+        grant = podrole.Grant(cluster="devops_aurora", service_account="devops-aurora-1/app", role="app")
+        console.show(client.plan(grant))
+        console.follow(client.start_apply(grant))
+        """
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", program], check=True, capture_output=True, text=True)
+    assert "create role app" in done.stdout
+    assert done.stderr.splitlines()[0] == "2 steps"
+    assert "… 1 create role app" in done.stderr
