@@ -110,7 +110,7 @@ class _Base:
     def _open(self, native: _podrole.Client, failed: list[BaseException] | None = None) -> None:
         self._native: _podrole.Client | None = native
         # What the caller's functions for credentials and tokens failed with last.
-        self._failed = failed or []
+        self._failed = [] if failed is None else failed
         self._works: list[_podrole.Work] = []
 
     @classmethod
