@@ -13,9 +13,9 @@ fn main() {
     }
     // Beside what is built, `target/debug/napi-types`: scripts/node-package makes ts/generated.ts of it.
     let out = std::env::var("OUT_DIR").unwrap_or_default();
-    if let Some(folder) = Path::new(&out).ancestors().nth(3).map(|profile| profile.join("napi-types")) {
-        if std::fs::create_dir_all(&folder).is_ok() {
-            println!("cargo::rustc-env=NAPI_TYPE_DEF_TMP_FOLDER={}", folder.display());
-        }
+    if let Some(folder) = Path::new(&out).ancestors().nth(3).map(|profile| profile.join("napi-types"))
+        && std::fs::create_dir_all(&folder).is_ok()
+    {
+        println!("cargo::rustc-env=NAPI_TYPE_DEF_TMP_FOLDER={}", folder.display());
     }
 }

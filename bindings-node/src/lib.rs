@@ -2,6 +2,10 @@
 //!
 //! Private: users see the typed package in `ts`. Values cross over as JSON text in the core's own forms. A failure crosses as the message of a
 //! native error, which is JSON text too (see [`failure`]): the package makes a `PodroleError` of it.
+#![cfg_attr(
+    test,
+    allow(dead_code, reason = "napi registers nothing where the module is a test, which clippy looks at too")
+)]
 
 mod artifacts;
 #[cfg(podrole_bench)]

@@ -1,5 +1,6 @@
 //! The tests on real components.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![allow(clippy::print_stdout, reason = "what a run of many cases tried is part of its result")]
 
 mod access;
 mod account;
