@@ -30,7 +30,7 @@ pub struct Step {
 }
 
 /// Where a step works.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Target {
     /// The thing, in words (`role connections-role-test`).

@@ -1,6 +1,6 @@
 //! Collects steps, keeps their order, and keeps a copy of the world as it will be after them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::action::{Action, Change, Step, Target};
 use super::{Level, Notice, Plan, PlanOptions, Verb};
@@ -16,6 +16,8 @@ pub(super) struct Builder<'a> {
     pub(super) world: Observed,
     pub(super) options: &'a PlanOptions,
     steps: Vec<Step>,
+    /// The last step so far on each thing.
+    last: HashMap<Target, u32>,
     notices: Vec<Notice>,
 }
 
@@ -42,7 +44,7 @@ pub(super) struct Scene<'g> {
 
 impl<'a> Builder<'a> {
     pub(super) fn new(observed: &Observed, options: &'a PlanOptions) -> Self {
-        Self { world: observed.clone(), options, steps: Vec::new(), notices: Vec::new() }
+        Self { world: observed.clone(), options, steps: Vec::new(), last: HashMap::new(), notices: Vec::new() }
     }
 
     pub(super) fn scene<'g>(&self, grant: &'g CheckedGrant) -> Result<Scene<'g>> {
@@ -93,7 +95,7 @@ impl<'a> Builder<'a> {
         let id = u32::try_from(self.steps.len() + 1).unwrap_or(u32::MAX);
         let mut depends_on = draft.after;
         // Two changes of one thing, for two grants of a set, never run at once.
-        depends_on.extend(self.steps.iter().rev().find(|step| step.target == target).map(|step| step.id));
+        depends_on.extend(self.last.insert(target.clone(), id));
         depends_on.sort_unstable();
         depends_on.dedup();
         self.steps.push(Step {
