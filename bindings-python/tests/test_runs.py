@@ -36,8 +36,7 @@ def test_events_can_be_read_late_and_again(grant: podrole.Grant) -> None:
 def test_cancel_finishes_the_step_in_flight_and_starts_no_other(grant: podrole.Grant) -> None:
     memory = Memory()
     client = podrole.Client.in_memory(memory)
-    # The role is being created, and never answers until the simulation is told to fail.
-    memory.set_latency(0.05)
+    memory.set_latency(0.5)
     run = client.start_apply(client.plan(grant))
     for event in run:
         if event.kind == "step_started":
@@ -78,7 +77,7 @@ def test_cancelling_a_task_gives_the_receipt(grant: podrole.Grant) -> None:
 
     async def main() -> asyncio.CancelledError:
         plan = await client.plan(grant)
-        memory.set_latency(0.05)
+        memory.set_latency(0.5)
         begun = asyncio.Event()
         task = asyncio.create_task(
             client.apply(plan, on_event=lambda event: begun.set() if event.kind == "step_started" else None)
@@ -180,7 +179,7 @@ def test_ctrl_c_finishes_the_step_and_gives_the_receipt() -> None:
     ended = _program(
         HANGS
         + """
-    memory.set_latency(0.3)
+    memory.set_latency(0.5)
     try:
         client.apply(plan, on_event=told)
     except podrole.Interrupted as interrupted:
