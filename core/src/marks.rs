@@ -53,6 +53,16 @@ impl RoleRecord {
         (format!("{OWN_PREFIX}{kind}/{grant}/{}", short_hash(value)), escape(value))
     }
 
+    /// What it is about, in words.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Attached(arn) => format!("policy {arn}"),
+            Self::Inline(name) => format!("inline policy {name}"),
+            Self::DataSync(role) => format!("role {role}"),
+            Self::Subject(subject) => format!("service account {subject}"),
+        }
+    }
+
     fn parse(key: &str, value: &str) -> Option<(String, Self)> {
         let mut parts = key.strip_prefix(OWN_PREFIX)?.split('/');
         let (kind, grant) = (parts.next()?, parts.next()?);
@@ -88,9 +98,14 @@ pub(crate) fn all_records(tags: &BTreeMap<String, String>) -> Vec<(String, RoleR
     tags.iter().filter_map(|(key, value)| RoleRecord::parse(key, value)).collect()
 }
 
-/// The tag by which a grant says that it uses a policy we made.
+/// The key of the tag by which a grant says that it uses a policy we made.
 pub(crate) fn policy_user(grant: &str) -> String {
     format!("{OWN_PREFIX}grant/{grant}")
+}
+
+/// The value of that tag: the role that the grant uses it for.
+pub(crate) fn policy_user_role(role: &RoleName) -> String {
+    escape(role.as_str())
 }
 
 /// The grants that use a policy we made.

@@ -250,7 +250,7 @@ impl Grant {
             )));
         }
         for (key, value) in &role.tags {
-            let legal = |c: char| c.is_alphanumeric() || c.is_whitespace() && c != '\n' || "_.:/=+-@".contains(c);
+            let legal = |c: char| c.is_alphanumeric() || c.is_whitespace() && !c.is_control() || "_.:/=+-@".contains(c);
             if key.is_empty() || key.chars().count() > 128 || !key.chars().all(legal) {
                 return Err(Error::invalid(format!(
                     "role.tags: key {key:?} must be 1 to 128 letters, digits, blanks and any of _.:/=+-@"
@@ -265,6 +265,11 @@ impl Grant {
                 return Err(Error::invalid(format!(
                     "role.tags: keys that begin with {OWN_PREFIX} or aws: are reserved"
                 )));
+            }
+            if let Some(same) =
+                role.tags.keys().find(|other| *other != key && other.to_lowercase() == key.to_lowercase())
+            {
+                return Err(Error::invalid(format!("role.tags: {key:?} and {same:?} are the same key to IAM")));
             }
         }
         for key in self.service_account.labels.keys() {
@@ -306,6 +311,9 @@ impl Grant {
             let name = RoleName::new(name).map_err(at(&path))?;
             if name.as_str().eq_ignore_ascii_case(&self.role.name) {
                 return Err(Error::invalid(format!("{path}: {name} is the grant's own role")));
+            }
+            if names.iter().any(|known: &RoleName| known.as_str().eq_ignore_ascii_case(name.as_str())) {
+                return Err(Error::invalid(format!("{path}: role {name} is named twice")));
             }
             names.push(name);
         }
@@ -395,8 +403,13 @@ impl PolicyGrant {
 impl CheckedGrant {
     /// Eight hex digits that stand for this grant in marks: the subject at an issuer.
     pub(crate) fn id(&self, issuer: &Issuer) -> String {
-        short_hash(&format!("{issuer} {}/{}", self.namespace, self.service_account))
+        grant_id(issuer, &format!("{}/{}", self.namespace, self.service_account))
     }
+}
+
+/// The id in marks of the grant of a service account, `namespace/name`.
+pub(crate) fn grant_id(issuer: &Issuer, subject: &str) -> String {
+    short_hash(&format!("{issuer} {subject}"))
 }
 
 impl S3Grant {

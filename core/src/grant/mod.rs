@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use check::{CheckedGrant, CheckedPolicy, CheckedSubject, CheckedWorkload, DocumentSource, PolicyContent};
-pub(crate) use check::{OWN_PREFIX, cross_account, short_hash};
+pub(crate) use check::{OWN_PREFIX, cross_account, grant_id, short_hash};
 
 use crate::model::WorkloadKind;
 use crate::policy::{Document, S3Access};

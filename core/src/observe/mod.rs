@@ -114,6 +114,12 @@ impl Observed {
         }
     }
 
+    /// What is known about a role, however it was spelt.
+    pub(crate) fn role_in_any_case(&self, account: Option<&AccountId>, name: &RoleName) -> Option<&Fact> {
+        let is_it = |read: &Read| matches!(read, Read::Role { account: of, role } if of.as_ref() == account && role.as_str().eq_ignore_ascii_case(name.as_str()));
+        self.facts.iter().find(|(read, _)| is_it(read)).map(|(_, fact)| fact)
+    }
+
     /// Writes down what a planned step will have made of it, so that a later grant of the set sees it.
     pub(crate) fn set(&mut self, read: Read, fact: Fact) {
         self.facts.insert(read, fact);

@@ -201,10 +201,14 @@ fn iam_reads(
                     reads.insert(Read::Policy { account: account.clone(), arn: arn.clone() });
                     document_reads(account.as_ref(), &arn, observed, hints, reads);
                 }
+                // Its size tells whether there is room for a new one beside it.
+                RoleRecord::Inline(policy) => {
+                    reads.insert(Read::InlinePolicy { account: account.clone(), role: grant.role.clone(), policy });
+                }
                 RoleRecord::DataSync(role) => {
                     reads.insert(Read::Role { account: account.clone(), role });
                 }
-                RoleRecord::Attached(_) | RoleRecord::Inline(_) | RoleRecord::Subject(_) => {}
+                RoleRecord::Attached(_) | RoleRecord::Subject(_) => {}
             }
         }
     }

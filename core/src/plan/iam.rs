@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Level;
 use super::action::{Action, Change};
-use super::builder::{Builder, Draft, Scene, map_changes};
+use super::builder::{Builder, Draft, Scene};
 use super::policies::Wanted;
+use super::role_settings::{check_records, check_tag_count};
 use super::trust::{data_sync_request, merged, trust_requests};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::Manage;
@@ -46,7 +47,7 @@ impl Builder<'_> {
                 .remedy("correct the ARN's path, or give the role by name"));
         }
         let records = scene.records(&wanted);
-        let exists = self.world.role(&scene.account, &scene.grant.role).cloned();
+        let exists = self.role_as_named(scene);
         let role_step = match &exists {
             None => Some(self.create_role(scene, &place, &records, &mut before_role)?),
             Some(role) => self.merge_role(scene, &place, role, &before_role)?,
@@ -56,14 +57,20 @@ impl Builder<'_> {
         let mut ready = named.clone();
         let created = exists.is_none() || exists.as_ref().is_some_and(|role| self.is_ours(&role.tags));
         let recorded = match &exists {
-            Some(role) if created => self.record(scene, role, &records, role_step),
+            Some(role) if created => self.record(scene, role, &records, role_step)?,
             _ => None,
         };
         let mut after_role: Vec<u32> = role_step.into_iter().chain(recorded).collect();
         after_role.extend(&before_role);
-        ready.extend(self.attach(scene, &wanted, created, &after_role)?);
+        let retires = exists.as_ref().filter(|_| created);
+        // What makes room goes first; otherwise what is new comes first, so that there is no gap.
+        let full = retires.filter(|role| self.is_full(scene, role, &wanted, &records));
+        if let Some(role) = full {
+            after_role.extend(self.retire(scene, role, &records));
+        }
+        ready.extend(self.attach(scene, &wanted, exists.as_ref(), &after_role)?);
         self.data_syncs(scene, &role_arn, &after_role)?;
-        if let (Some(role), true) = (&exists, created) {
+        if let Some(role) = retires.filter(|_| full.is_none()) {
             self.retire(scene, role, &records);
         }
         Ok((named, ready))
@@ -193,12 +200,13 @@ impl Builder<'_> {
         self.check_trust_size(scene, &resource, &trust)?;
         let mut tags = grant.grant.role.tags.clone();
         tags.insert(CREATED_BY.to_owned(), self.options.owner.clone());
+        check_records(records)?;
         tags.extend(records.iter().map(|record| record.tag(&scene.id)));
         check_tag_count(&resource, tags.len())?;
         let role = NewRole {
             name: grant.role.clone(),
             path: grant.role_path.clone(),
-            description: grant.grant.role.description.clone(),
+            description: grant.grant.role.description.clone().filter(|text| !text.is_empty()),
             max_session_duration: grant.grant.role.max_session_duration,
             permissions_boundary: grant.boundary.clone(),
             trust,
@@ -275,8 +283,7 @@ impl Builder<'_> {
         for finding in findings {
             self.note(Level::Warning, &resource, format!("trust policy: {finding}"));
         }
-        let own = grant.grant.role.manage == Manage::Own || self.is_ours(&role.tags);
-        self.role_settings(scene, role, own && grant.grant.role.manage != Manage::Observe)?;
+        self.role_settings(scene, role)?;
         let Some(trust) = merged else {
             return Ok(None);
         };
@@ -306,157 +313,11 @@ impl Builder<'_> {
         )))
     }
 
-    /// Description, session, boundary and tags of a role that exists.
-    fn role_settings(&mut self, scene: &Scene<'_>, role: &Role, own: bool) -> Result<()> {
-        let wanted = &scene.grant.grant.role;
-        let resource = format!("role {}", role.name);
-        let description_differs = wanted.description.is_some() && wanted.description != role.description;
-        let session_differs = wanted.max_session_duration != role.max_session_duration;
-        let boundary = scene.grant.boundary.as_ref();
-        let boundary_differs = boundary != role.permissions_boundary.as_ref();
-        let missing_tags: BTreeMap<String, String> = wanted
-            .tags
-            .iter()
-            .filter(|(key, value)| role.tags.get(*key) != Some(value))
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        if !own {
-            let mut kept = Vec::new();
-            if description_differs {
-                kept.push("description");
-            }
-            if session_differs && wanted.max_session_duration != 3600 {
-                kept.push("maxSessionDuration");
-            }
-            if boundary_differs && boundary.is_some() {
-                kept.push("permissionsBoundary");
-            }
-            if !missing_tags.is_empty() {
-                kept.push("tags");
-            }
-            if !kept.is_empty() {
-                let message = format!(
-                    "podrole did not create it: its {} stay as they are (`role: {{manage: own}}` changes them)",
-                    kept.join(", ")
-                );
-                self.note(Level::Warning, resource, message);
-            }
-            return Ok(());
-        }
-        if description_differs || session_differs {
-            let description = wanted.description.clone().or_else(|| role.description.clone());
-            let mut changes = Vec::new();
-            if description_differs {
-                changes.push(Change::new("description", role.description.clone(), description.clone()));
-            }
-            if session_differs {
-                changes.push(Change::new(
-                    "maxSessionDuration",
-                    Some(format!("{} s", role.max_session_duration)),
-                    Some(format!("{} s", wanted.max_session_duration)),
-                ));
-            }
-            self.aws(
-                scene,
-                Draft {
-                    summary: format!("update settings of {resource}"),
-                    why: "they differ from the grant".to_owned(),
-                    resource: resource.clone(),
-                    changes,
-                    after: Vec::new(),
-                    action: Action::UpdateRole {
-                        role: role.name.clone(),
-                        description,
-                        max_session_duration: wanted.max_session_duration,
-                    },
-                },
-            );
-        }
-        if boundary_differs {
-            let (summary, action) = match boundary {
-                Some(arn) => (
-                    format!("set the permissions boundary of {resource}"),
-                    Action::PutBoundary { role: role.name.clone(), boundary: arn.clone() },
-                ),
-                None if self.is_ours(&role.tags) => (
-                    format!("remove the permissions boundary of {resource}"),
-                    Action::DeleteBoundary { role: role.name.clone() },
-                ),
-                None => return self.missing_tags(scene, role, &missing_tags),
-            };
-            self.aws(
-                scene,
-                Draft {
-                    summary,
-                    why: "it differs from the grant".to_owned(),
-                    resource: resource.clone(),
-                    changes: vec![Change::new(
-                        "permissionsBoundary",
-                        role.permissions_boundary.as_ref().map(Arn::as_str),
-                        boundary.map(Arn::as_str),
-                    )],
-                    after: Vec::new(),
-                    action,
-                },
-            );
-        }
-        self.missing_tags(scene, role, &missing_tags)
-    }
-
-    fn missing_tags(&mut self, scene: &Scene<'_>, role: &Role, tags: &BTreeMap<String, String>) -> Result<()> {
-        if tags.is_empty() {
-            return Ok(());
-        }
-        let resource = format!("role {}", role.name);
-        let new = tags.keys().filter(|key| !role.tags.contains_key(*key)).count();
-        check_tag_count(&resource, role.tags.len() + new)?;
-        self.aws(
-            scene,
-            Draft {
-                summary: format!("tag {resource}"),
-                why: "the grant asks for the tags".to_owned(),
-                changes: map_changes("tag ", &role.tags, tags),
-                resource,
-                after: Vec::new(),
-                action: Action::TagRole { role: role.name.clone(), tags: tags.clone() },
-            },
-        );
-        Ok(())
-    }
-
-    /// Records on a role of ours what this grant is about to put on it: before it is put there, so that a crash loses nothing.
-    fn record(&mut self, scene: &Scene<'_>, role: &Role, records: &[RoleRecord], after: Option<u32>) -> Option<u32> {
-        let missing: BTreeMap<String, String> = records
-            .iter()
-            .map(|record| record.tag(&scene.id))
-            .filter(|(key, value)| role.tags.get(key) != Some(value))
-            .collect();
-        if missing.is_empty() {
-            return None;
-        }
-        let resource = format!("role {}", role.name);
-        let mut changed = self.world.role(&scene.account, &role.name).cloned().unwrap_or_else(|| role.clone());
-        changed.tags.extend(missing.clone());
-        self.world.set(
-            Read::Role { account: scene.account.clone(), role: role.name.clone() },
-            Fact::Present(Answer::Role(changed)),
-        );
-        Some(self.aws(
-            scene,
-            Draft {
-                summary: format!("record on {resource} what this grant puts on it"),
-                why: "so that it can be removed again".to_owned(),
-                changes: map_changes("tag ", &role.tags, &missing),
-                resource,
-                after: after.into_iter().collect(),
-                action: Action::TagRole { role: role.name.clone(), tags: missing },
-            },
-        ))
-    }
-
     fn data_syncs(&mut self, scene: &Scene<'_>, role_arn: &Arn, after: &[u32]) -> Result<()> {
         for (index, name) in scene.grant.data_syncs.iter().enumerate() {
-            let Some(target) = self.world.role(&scene.account, name).cloned() else {
+            let Some(target) =
+                self.world.role(&scene.account, name).map(|role| Role { name: name.clone(), ..role.clone() })
+            else {
                 return Err(Error::new(ErrorKind::NotFound, "there is no such role to authorize for data syncs")
                     .resource(format!("role {name}"))
                     .code("NoSuchEntity")
@@ -519,7 +380,7 @@ impl Builder<'_> {
 
     /// Takes this grant's statement out of a data-sync role's trust.
     pub(super) fn remove_data_sync(&mut self, scene: &Scene<'_>, role_arn: &Arn, name: &RoleName) -> Option<u32> {
-        let target = self.world.role(&scene.account, name).cloned()?;
+        let target = self.world.role(&scene.account, name).map(|role| Role { name: name.clone(), ..role.clone() })?;
         let request = crate::policy::DataSyncRequest {
             role_arn: role_arn.to_string(),
             source_account: None,
@@ -553,16 +414,6 @@ impl Builder<'_> {
             },
         ))
     }
-}
-
-/// IAM takes 50 tags on a role.
-fn check_tag_count(resource: &str, count: usize) -> Result<()> {
-    if count <= 50 {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::LimitExceeded, format!("it would have {count} tags with podrole's own; IAM allows 50"))
-        .resource(resource)
-        .remedy("use fewer tags, or one policy instead of several"))
 }
 
 impl Scene<'_> {

@@ -6,16 +6,23 @@
 mod action;
 mod builder;
 mod iam;
+mod identity;
 mod kubernetes;
+mod ownership;
 mod policies;
 mod render;
+mod retire;
 mod revoke;
+mod revoke_kubernetes;
+mod role_settings;
+mod service_account;
 mod trust;
+mod workload;
 
 use serde::{Deserialize, Serialize};
 
 pub use action::{Action, Change, Step, Target};
-pub(crate) use kubernetes::{ROLE_ARN, annotated_at, identity_annotations, is_older};
+pub(crate) use identity::{ROLE_ARN, annotated_at, identity_annotations, is_older};
 pub use render::PlanView;
 pub(crate) use trust::trust_requests;
 
@@ -174,14 +181,42 @@ impl Plan {
 /// Plans what makes the world what the grants say.
 ///
 /// # Errors
-/// Whatever can be known before the first write: `not_found` for things that must exist, `conflict` for what others own, `limit_exceeded`
+/// Whatever can be known before the first write: `invalid_input` for two grants of one service account or workload, `not_found` for things that must exist, `conflict` for what others own, `limit_exceeded`
 /// for quotas that would be passed, `already_exists` for things that are not ours to change.
 pub fn plan_apply(grants: &[CheckedGrant], observed: &Observed, options: &PlanOptions) -> Result<Plan> {
+    one_grant_each(grants)?;
     let mut builder = builder::Builder::new(observed, options);
     for grant in grants {
         builder.apply(grant)?;
     }
     Ok(builder.finish(Verb::Apply, grants, observed, None))
+}
+
+/// A service account has one role, and a workload one service account: of two grants in a set the later one would win unsaid.
+fn one_grant_each(grants: &[CheckedGrant]) -> Result<()> {
+    let twice = |what: String| {
+        Err(Error::invalid(format!("two grants of the set are for {what}")).remedy("put them into one grant"))
+    };
+    for (index, grant) in grants.iter().enumerate() {
+        for other in &grants[..index] {
+            let (scope, theirs) = (grant.grant.scope, other.grant.scope);
+            let both = scope.has_iam() && theirs.has_iam() || scope.has_kubernetes() && theirs.has_kubernetes();
+            if !both || grant.grant.cluster != other.grant.cluster {
+                continue;
+            }
+            if grant.grant.subject() == other.grant.subject() {
+                return twice(format!("service account {} on cluster {}", grant.grant.subject(), grant.cluster));
+            }
+            let shared = grant
+                .workloads
+                .iter()
+                .find(|workload| other.workloads.iter().any(|theirs| theirs.workload == workload.workload));
+            if let Some(shared) = shared {
+                return twice(format!("{} on cluster {}", shared.workload, grant.cluster));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Plans what takes back what podrole did for the grants: only what carries our marks, or what the receipt of the apply names.

@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
-use super::iam::TrustChange;
-use super::trust::recorded_request;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::{Manage, PolicyContent};
 use crate::marks::{self, CREATED_BY, RoleRecord};
 use crate::model::{Arn, ManagedPolicy, NewPolicy, PolicyName, Quotas, Role};
 use crate::observe::{Answer, Fact, Place, Read};
-use crate::policy::{Document, INLINE_TOTAL, MANAGED_POLICY_SIZE, remove_trust};
+use crate::policy::{Document, INLINE_TOTAL, MANAGED_POLICY_SIZE};
 
 /// What a policy of the grant comes to.
 pub(super) enum Wanted {
@@ -21,7 +19,6 @@ pub(super) enum Wanted {
     /// An inline policy.
     Inline { name: PolicyName, document: Document, manage: Manage },
 }
-
 impl Builder<'_> {
     pub(super) fn wanted_policies(&mut self, scene: &Scene<'_>, place: &Place) -> Result<Vec<Wanted>> {
         let mut wanted = Vec::new();
@@ -82,7 +79,7 @@ impl Builder<'_> {
         manage: Manage,
     ) -> Result<Option<u32>> {
         let resource = format!("policy {}", arn.name());
-        let user = (marks::policy_user(&scene.id), scene.grant.role.to_string());
+        let user = (marks::policy_user(&scene.id), marks::policy_user_role(&scene.grant.role));
         let Some(policy) = self.world.policy(&scene.account, arn).cloned() else {
             if manage == Manage::Observe {
                 return Err(Error::new(ErrorKind::NotFound, "there is no such policy, and the grant only observes it")
@@ -160,7 +157,7 @@ impl Builder<'_> {
             ));
         }
         let mut tags = policy.tags.clone();
-        if ours && tags.get(&user.0) != Some(&user.1) {
+        if ours && !tags.get(&user.0).is_some_and(|role| role.eq_ignore_ascii_case(&user.1)) {
             tags.insert(user.0.clone(), user.1.clone());
             last = Some(self.aws(
                 scene,
@@ -199,7 +196,7 @@ impl Builder<'_> {
         );
     }
 
-    fn put_policy(&mut self, scene: &Scene<'_>, policy: ManagedPolicy) {
+    pub(super) fn put_policy(&mut self, scene: &Scene<'_>, policy: ManagedPolicy) {
         let read = Read::Policy { account: scene.account.clone(), arn: policy.arn.clone() };
         self.world.set(read, Fact::Present(Answer::Policy(policy)));
     }
@@ -209,10 +206,11 @@ impl Builder<'_> {
         &mut self,
         scene: &Scene<'_>,
         wanted: &[Wanted],
-        created: bool,
+        found: Option<&Role>,
         after: &[u32],
     ) -> Result<Vec<u32>> {
         let role = scene.grant.role.clone();
+        let created = found.is_none_or(|role| self.is_ours(&role.tags));
         let resource = format!("role {role}");
         let observe_only = scene.grant.grant.role.manage == Manage::Observe;
         let mut attached = self.world.attached(&scene.account, &role).cloned().unwrap_or_default();
@@ -259,10 +257,10 @@ impl Builder<'_> {
                     if before.as_ref().is_some_and(|before| before.same_meaning(document)) {
                         continue;
                     }
-                    let recorded = self.world.role(&scene.account, &role).is_some_and(|found| {
-                        marks::all_records(&found.tags)
-                            .iter()
-                            .any(|(_, record)| *record == RoleRecord::Inline(name.clone()))
+                    // On the role as it was found: by now the plan may have recorded what it is about to write.
+                    let recorded = found.is_some_and(|found| {
+                        let record = RoleRecord::Inline(name.clone());
+                        marks::all_records(&found.tags).iter().any(|(_, known)| *known == record)
                     });
                     if before.is_some() && !(created && recorded) && *manage != Manage::Own {
                         return Err(Error::new(
@@ -281,13 +279,34 @@ impl Builder<'_> {
                         )
                         .resource(resource));
                     }
-                    if !created {
-                        self.note(
+                    let (level, message) = match (created, before.is_some() && !recorded) {
+                        (true, false) => (Level::Info, None),
+                        (true, true) => (
+                            Level::Warning,
+                            Some(format!(
+                                "inline policy {name} is taken over from others: the undo deletes it, and does not restore its document"
+                            )),
+                        ),
+                        (false, false) => (
                             Level::Info,
-                            &resource,
-                            format!("podrole did not create it, so inline policy {name} cannot be marked: `revoke` leaves it unless it is given the receipt of this apply"),
-                        );
+                            Some(format!(
+                                "podrole did not create it, so inline policy {name} cannot be marked: `revoke` leaves it unless it is given the receipt of this apply"
+                            )),
+                        ),
+                        (false, true) => (
+                            Level::Warning,
+                            Some(format!(
+                                "inline policy {name} is taken over from others: `revoke` puts its document back only if it is given the receipt of this apply"
+                            )),
+                        ),
+                    };
+                    if let Some(message) = message {
+                        self.note(level, &resource, message);
                     }
+                    self.world.set(
+                        Read::InlinePolicy { account: scene.account.clone(), role: role.clone(), policy: name.clone() },
+                        Fact::Present(Answer::Document(document.clone())),
+                    );
                     let verb = if before.is_some() { "update" } else { "write" };
                     steps.push(self.aws(
                         scene,
@@ -334,212 +353,10 @@ impl Builder<'_> {
         );
         Ok(steps)
     }
-
-    /// Removes from a role of ours what this grant put there and no longer asks for, and says what others put there.
-    pub(super) fn retire(&mut self, scene: &Scene<'_>, role: &Role, keep: &[RoleRecord]) {
-        for record in marks::role_records(&role.tags, &scene.id) {
-            if !keep.contains(&record) {
-                self.take_back(scene, role, &record, &[]);
-            }
-        }
-        let recorded: Vec<RoleRecord> = marks::all_records(&role.tags).into_iter().map(|(_, record)| record).collect();
-        let resource = format!("role {}", role.name);
-        for arn in self.world.attached(&scene.account, &role.name).cloned().unwrap_or_default() {
-            let record = RoleRecord::Attached(arn.clone());
-            if !recorded.contains(&record) && !keep.contains(&record) {
-                self.note(
-                    Level::Info,
-                    &resource,
-                    format!("unmanaged: policy {arn} is attached, but not by podrole; it stays"),
-                );
-            }
-        }
-        for name in self.world.inline_policies(&scene.account, &role.name).cloned().unwrap_or_default() {
-            let record = RoleRecord::Inline(name.clone());
-            if !recorded.contains(&record) && !keep.contains(&record) {
-                self.note(
-                    Level::Info,
-                    &resource,
-                    format!("unmanaged: inline policy {name} is not podrole's; it stays"),
-                );
-            }
-        }
-    }
-
-    /// Removes one recorded thing from a role of ours, then its record; keeps what another grant recorded too.
-    pub(super) fn take_back(&mut self, scene: &Scene<'_>, role: &Role, record: &RoleRecord, after: &[u32]) -> Vec<u32> {
-        let shared = marks::all_records(&role.tags).iter().any(|(grant, other)| *grant != scene.id && other == record);
-        let mut done: Vec<u32> = Vec::new();
-        match record {
-            RoleRecord::Attached(arn) => {
-                if !shared {
-                    done.extend(self.detach(scene, role, arn, after));
-                }
-                done.extend(self.drop_policy(scene, arn, &done.clone(), shared));
-            }
-            RoleRecord::Inline(name) if !shared => done.extend(self.drop_inline(scene, role, name, after)),
-            RoleRecord::DataSync(target) if !shared => {
-                done.extend(self.remove_data_sync(scene, &role.arn, target));
-            }
-            RoleRecord::Subject(subject) if !shared => done.extend(self.shut_out(scene, role, subject, after)),
-            RoleRecord::Inline(_) | RoleRecord::DataSync(_) | RoleRecord::Subject(_) => {}
-        }
-        let (key, value) = record.tag(&scene.id);
-        let resource = format!("role {}", role.name);
-        if let Some(mut changed) = self.world.role(&scene.account, &role.name).cloned() {
-            changed.tags.remove(&key);
-            self.world.set(
-                Read::Role { account: scene.account.clone(), role: role.name.clone() },
-                Fact::Present(Answer::Role(changed)),
-            );
-        }
-        let step = self.aws(
-            scene,
-            Draft {
-                summary: format!("remove the record of it from {resource}"),
-                why: "the grant no longer asks for it".to_owned(),
-                resource,
-                changes: vec![Change::remove(format!("tag {key}"), value)],
-                after: done,
-                action: Action::UntagRole { role: role.name.clone(), keys: vec![key] },
-            },
-        );
-        vec![step]
-    }
-
-    /// Takes a further service account out of the role's trust.
-    fn shut_out(&mut self, scene: &Scene<'_>, role: &Role, subject: &str, after: &[u32]) -> Option<u32> {
-        let place = scene.place.clone()?;
-        let request = recorded_request(scene.grant, &place, &self.options.owner, subject)?;
-        let current = self.world.role(&scene.account, &role.name)?.clone();
-        let removal = remove_trust(&current.trust, &request);
-        let document = removal.document.filter(|_| removal.changed)?;
-        Some(self.update_trust(
-            scene,
-            &current,
-            TrustChange {
-                trust: document,
-                summary: format!("take {subject} out of the trust of role {}", role.name),
-                why: "the grant no longer names it".to_owned(),
-                changes: vec![Change::remove("trust", request.subject())],
-                after: after.to_vec(),
-            },
-        ))
-    }
-
-    pub(super) fn detach(&mut self, scene: &Scene<'_>, role: &Role, arn: &Arn, after: &[u32]) -> Option<u32> {
-        let attached = self.world.attached(&scene.account, &role.name).cloned().unwrap_or_default();
-        if !attached.contains(arn) {
-            return None;
-        }
-        let left = attached.into_iter().filter(|other| other != arn).collect();
-        self.world.set(
-            Read::AttachedPolicies { account: scene.account.clone(), role: role.name.clone() },
-            Fact::Present(Answer::Arns(left)),
-        );
-        if let Some(mut policy) = self.world.policy(&scene.account, arn).cloned() {
-            policy.attachment_count = policy.attachment_count.saturating_sub(1);
-            self.put_policy(scene, policy);
-        }
-        Some(self.aws(
-            scene,
-            Draft {
-                summary: format!("detach {} from role {}", arn.name(), role.name),
-                why: "podrole attached it".to_owned(),
-                resource: format!("policy {arn} on role {}", role.name),
-                changes: vec![Change::remove("policy", arn.as_str())],
-                after: after.to_vec(),
-                action: Action::DetachPolicy { role: role.name.clone(), policy: arn.clone() },
-            },
-        ))
-    }
-
-    pub(super) fn drop_inline(
-        &mut self,
-        scene: &Scene<'_>,
-        role: &Role,
-        name: &PolicyName,
-        after: &[u32],
-    ) -> Option<u32> {
-        let names = self.world.inline_policies(&scene.account, &role.name).cloned().unwrap_or_default();
-        if !names.contains(name) {
-            return None;
-        }
-        let left = names.into_iter().filter(|other| other != name).collect();
-        self.world.set(
-            Read::InlinePolicies { account: scene.account.clone(), role: role.name.clone() },
-            Fact::Present(Answer::Names(left)),
-        );
-        Some(self.aws(
-            scene,
-            Draft {
-                summary: format!("delete inline policy {name} of role {}", role.name),
-                why: "podrole wrote it".to_owned(),
-                resource: format!("inline policy {name} of role {}", role.name),
-                changes: vec![Change::remove("inlinePolicy", name.as_str())],
-                after: after.to_vec(),
-                action: Action::DeleteInlinePolicy { role: role.name.clone(), name: name.clone() },
-            },
-        ))
-    }
-
-    /// Deletes a customer-managed policy of ours with its last user, or takes this grant off its users.
-    pub(super) fn drop_policy(
-        &mut self,
-        scene: &Scene<'_>,
-        arn: &Arn,
-        after: &[u32],
-        still_attached: bool,
-    ) -> Option<u32> {
-        let policy = self.world.policy(&scene.account, arn).cloned()?;
-        if !self.is_ours(&policy.tags) {
-            return None;
-        }
-        let resource = format!("policy {}", arn.name());
-        let user = marks::policy_user(&scene.id);
-        let others = marks::policy_users(&policy.tags).into_iter().any(|grant| grant != scene.id);
-        let elsewhere = policy.attachment_count > 0;
-        if others || still_attached || elsewhere {
-            if elsewhere && !others && !still_attached {
-                self.note(Level::Warning, &resource, "podrole created it, but it is attached elsewhere: it stays");
-            }
-            let role = policy.tags.get(&user)?.clone();
-            let mut changed = policy;
-            changed.tags.remove(&user);
-            self.put_policy(scene, changed);
-            return Some(self.aws(
-                scene,
-                Draft {
-                    summary: format!("take this grant off the users of {resource}"),
-                    why: "others still use it".to_owned(),
-                    resource,
-                    changes: vec![Change::remove(format!("tag {user}"), role)],
-                    after: after.to_vec(),
-                    action: Action::UntagPolicy { arn: arn.clone(), keys: vec![user] },
-                },
-            ));
-        }
-        let mut versions: Vec<_> =
-            self.world.versions(&scene.account, arn).into_iter().flatten().filter(|version| !version.default).collect();
-        versions.sort_by_key(|version| version.number());
-        let versions = versions.into_iter().map(|version| version.id.clone()).collect();
-        self.world.set(Read::Policy { account: scene.account.clone(), arn: arn.clone() }, Fact::Absent);
-        Some(self.aws(
-            scene,
-            Draft {
-                summary: format!("delete {resource}"),
-                why: "podrole created it, and nothing uses it any more".to_owned(),
-                resource,
-                changes: vec![Change::remove("policy", arn.as_str())],
-                after: after.to_vec(),
-                action: Action::DeletePolicy { arn: arn.clone(), versions },
-            },
-        ))
-    }
 }
 
 /// A document in a few words: what it allows and on how many things.
-fn describe(document: &Document) -> String {
+pub(super) fn describe(document: &Document) -> String {
     let text = document.to_json();
     if text.chars().count() <= 200 { text } else { format!("{}…", text.chars().take(199).collect::<String>()) }
 }

@@ -1,22 +1,19 @@
 //! The undo: by marks, and by the receipt of an apply where no mark can be.
 
-use std::collections::BTreeMap;
-
 use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
 use super::iam::TrustChange;
-use super::kubernetes::{ANNOTATIONS, LABELS, ROLE_ARN, owned};
+use super::policies::describe;
+use super::retire::has_other_grant;
 use super::trust::{recorded_request, trust_requests, without};
 use crate::error::{Error, Result};
 use crate::grant::CheckedGrant;
-use crate::kustomize::{self, WorkloadTarget};
-use crate::marks::{self, CREATED_BY, FORMER, IDENTITY, RoleRecord, Taken, WORKLOADS};
-use crate::model::{Arn, PolicyName, Role, ServiceAccount, WorkloadRef};
-use crate::observe::{Fact, Place, Read};
-use crate::ports::ServiceAccountApply;
+use crate::marks::{self, RoleRecord};
+use crate::model::{Arn, PolicyName, Role, RoleName};
+use crate::observe::{Answer, Fact, Place, Read};
+use crate::policy::{Document, TrustRequest};
 use crate::receipt::{Outcome, Receipt};
-
 impl Builder<'_> {
     pub(super) fn revoke(&mut self, grant: &CheckedGrant, receipt: Option<&Receipt>) -> Result<()> {
         let scene = self.scene(grant)?;
@@ -32,177 +29,10 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn revoke_kubernetes(&mut self, scene: &Scene<'_>) -> Result<Vec<u32>> {
-        let grant = scene.grant;
-        let cluster = grant.grant.cluster.clone();
-        let found = self.world.service_account(&cluster, &grant.namespace, &grant.service_account).cloned();
-        let mut workloads: Vec<WorkloadRef> =
-            grant.workloads.iter().map(|workload| workload.workload.clone()).collect();
-        for workload in found.iter().flat_map(|found| marks::recorded_workloads(&found.annotations, &grant.namespace)) {
-            if !workloads.contains(&workload) {
-                workloads.push(workload);
-            }
-        }
-        // Those that were only restarted get new pods once more when the annotation is gone.
-        let (restarted, pointed): (Vec<_>, Vec<_>) =
-            workloads.into_iter().partition(|workload| self.was_only_restarted(scene, workload));
-        let mut steps: Vec<u32> = pointed
-            .iter()
-            .filter_map(|workload| {
-                self.restore(scene, workload, "podrole pointed it at the service account", Vec::new())
-            })
-            .collect();
-        for wanted in &grant.grant.kustomizations {
-            let Ok((text, files)) = self.kustomization_files(&wanted.path) else { continue };
-            let target = WorkloadTarget {
-                kind: wanted.kind.kubernetes_kind().to_owned(),
-                name: wanted.name.clone(),
-                namespace: None,
-            };
-            let edit = kustomize::unset_service_account(&text, &files, &target, grant.service_account.as_str())
-                .map_err(|error| error.of(&wanted.path))?;
-            let change = Change::new(
-                "patch /spec/template/spec/serviceAccountName",
-                Some(grant.service_account.as_str()),
-                edit.former.clone(),
-            );
-            let what = format!("{} {}", target.kind.to_lowercase(), target.name);
-            self.edits(&wanted.path, &text, &files, edit, &what, &change);
-        }
-        let Some(found) = found else {
-            self.restore_restarted(scene, &restarted, &mut steps);
-            return Ok(steps);
-        };
-        let resource = format!("service account {}", grant.grant.subject());
-        let others = found.owners.iter().any(|owner| {
-            // The controllers of a cluster that hand out token secrets write `secrets`; nobody else should own a part of it.
-            owner.manager != self.options.owner
-                && !owner.fields.is_empty()
-                && owner.fields.iter().any(|field| field != ".secrets")
-        });
-        let delete = self.is_ours(&found.annotations) && !others;
-        let keep: BTreeMap<String, String> = found
-            .annotations
-            .iter()
-            .filter(|(key, _)| **key == WORKLOADS || **key == CREATED_BY && delete)
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        if !restarted.is_empty() {
-            // Until their pods are replaced, the annotation that names them is kept.
-            self.strip(scene, &found, &keep, &mut steps);
-            self.restore_restarted(scene, &restarted, &mut steps);
-        }
-        if delete {
-            steps.push(self.on_cluster(
-                &cluster,
-                Draft {
-                    summary: format!("delete {resource}"),
-                    why: "podrole created it, and nobody else set anything on it".to_owned(),
-                    resource,
-                    changes: vec![Change::remove("serviceAccount", grant.grant.subject())],
-                    after: steps.clone(),
-                    action: Action::DeleteServiceAccount {
-                        namespace: grant.namespace.clone(),
-                        name: grant.service_account.clone(),
-                        uid: found.uid,
-                    },
-                },
-            ));
-            return Ok(steps);
-        }
-        if self.is_ours(&found.annotations) {
-            self.note(
-                Level::Info,
-                &resource,
-                "podrole created it, but others set fields on it since: it stays, without podrole's",
-            );
-        }
-        let mut left = found;
-        if !restarted.is_empty() {
-            left.annotations.retain(|key, _| keep.contains_key(key));
-            left.labels.clear();
-        } else if let Some(arn) = left.annotations.get(ROLE_ARN)
-            && !owned(&left.owners, ANNOTATIONS, self.manager()).any(|key| key == ROLE_ARN)
-        {
-            self.note(Level::Info, &resource, format!("podrole did not set its annotation with {arn}: that stays"));
-        }
-        self.strip(scene, &left, &BTreeMap::new(), &mut steps);
-        Ok(steps)
-    }
-
-    /// Whether podrole only replaced the pods of a workload that ran as the service account before.
-    fn was_only_restarted(&self, scene: &Scene<'_>, workload: &WorkloadRef) -> bool {
-        self.world.workload(&scene.grant.grant.cluster, workload).is_some_and(|found| {
-            found.template_annotations.contains_key(IDENTITY) && !found.annotations.contains_key(FORMER)
-        })
-    }
-
-    fn restore_restarted(&mut self, scene: &Scene<'_>, workloads: &[WorkloadRef], steps: &mut Vec<u32>) {
-        let after = steps.clone();
-        let why = "podrole restarted it to give its pods the role";
-        steps.extend(workloads.iter().filter_map(|workload| self.restore(scene, workload, why, after.clone())));
-    }
-
-    /// Takes what podrole set off a service account, except some annotations.
-    fn strip(
-        &mut self,
-        scene: &Scene<'_>,
-        found: &ServiceAccount,
-        keep: &BTreeMap<String, String>,
-        steps: &mut Vec<u32>,
-    ) {
-        let grant = scene.grant;
-        let annotations: Vec<String> = owned(&found.owners, ANNOTATIONS, self.manager())
-            .filter(|key| !keep.contains_key(key) && found.annotations.contains_key(key))
-            .collect();
-        let labels: Vec<String> =
-            owned(&found.owners, LABELS, self.manager()).filter(|key| found.labels.contains_key(key)).collect();
-        // First: the mark that holds the values goes with the rest.
-        let why = "podrole took it over";
-        let restored = self.put_back(scene, found, &annotations, &labels, why, &steps.clone());
-        let taken = if restored.is_some() { Taken::of(&found.annotations) } else { Taken::default() };
-        steps.extend(restored);
-        let removed = annotations
-            .iter()
-            .filter(|key| !taken.annotations.contains_key(*key))
-            .map(|key| Change::remove(format!("annotation {key}"), found.annotations[key].clone()));
-        let unlabelled = labels
-            .iter()
-            .filter(|key| !taken.labels.contains_key(*key))
-            .map(|key| Change::remove(format!("label {key}"), found.labels[key].clone()));
-        let changes: Vec<Change> = removed.chain(unlabelled).collect();
-        if changes.is_empty() {
-            return;
-        }
-        let resource = format!("service account {}", grant.grant.subject());
-        steps.push(self.on_cluster(
-            &grant.grant.cluster,
-            Draft {
-                summary: format!("remove podrole's annotations and labels from {resource}"),
-                why: "podrole set them".to_owned(),
-                resource,
-                changes,
-                after: steps.clone(),
-                action: Action::ApplyServiceAccount {
-                    create: false,
-                    apply: ServiceAccountApply {
-                        manager: self.options.owner.clone(),
-                        namespace: grant.namespace.clone(),
-                        name: grant.service_account.clone(),
-                        uid: Some(found.uid.clone()),
-                        annotations: keep.clone(),
-                        labels: BTreeMap::new(),
-                        force: false,
-                    },
-                },
-            },
-        ));
-    }
-
     fn revoke_iam(&mut self, scene: &Scene<'_>, place: &Place, receipt: Option<&Receipt>, after: &[u32]) -> Result<()> {
         let provider = Arn::oidc_provider(&place.partition, &place.account, &place.issuer);
         let mut done = after.to_vec();
-        if let Some(role) = self.world.role(&scene.account, &scene.grant.role).cloned() {
+        if let Some(role) = self.role_as_named(scene) {
             done.extend(self.revoke_role(scene, place, &role, receipt, after)?);
         }
         // A policy that was made before the role, or its record, was.
@@ -244,13 +74,20 @@ impl Builder<'_> {
                 requests.extend(request.filter(|request| !requests.contains(request)));
             }
         }
+        let kept: Vec<TrustRequest> =
+            requests.iter().filter(|request| has_other_grant(scene, role, request)).cloned().collect();
+        requests.retain(|request| !kept.contains(request));
+        for request in kept {
+            let message = format!("{} has a grant of its own on the role: it is still let in", request.subject());
+            self.note(Level::Info, &resource, message);
+        }
         let removal = without(&role.trust, &requests);
         let ours = self.is_ours(&role.tags);
         if !ours {
             let mut steps = self.revoke_foreign_role(scene, place, role, receipt, after)?;
             match (removal.changed, removal.document) {
                 (true, Some(document)) => {
-                    steps.push(self.take_out(scene, role, document, after));
+                    steps.push(self.take_out(scene, role, document, &requests, after));
                 }
                 (true, None) => self.note(
                     Level::Warning,
@@ -325,7 +162,7 @@ impl Builder<'_> {
             );
         }
         match (removal.changed, removal.document) {
-            (true, Some(document)) => steps.push(self.take_out(scene, role, document, after)),
+            (true, Some(document)) => steps.push(self.take_out(scene, role, document, &requests, after)),
             (true, None) => self.note(
                 Level::Warning,
                 &resource,
@@ -340,7 +177,14 @@ impl Builder<'_> {
         Ok(steps)
     }
 
-    fn take_out(&mut self, scene: &Scene<'_>, role: &Role, document: crate::policy::Document, after: &[u32]) -> u32 {
+    fn take_out(
+        &mut self,
+        scene: &Scene<'_>,
+        role: &Role,
+        document: Document,
+        requests: &[TrustRequest],
+        after: &[u32],
+    ) -> u32 {
         let subject = scene.grant.grant.subject();
         self.update_trust(
             scene,
@@ -349,8 +193,36 @@ impl Builder<'_> {
                 trust: document,
                 summary: format!("take {subject} out of the trust of role {}", role.name),
                 why: "podrole let it in; every other statement is kept".to_owned(),
-                changes: vec![Change::remove("trust", format!("system:serviceaccount:{}", subject.replace('/', ":")))],
+                changes: requests.iter().map(|request| Change::remove("trust", request.subject())).collect(),
                 after: after.to_vec(),
+            },
+        )
+    }
+
+    /// Puts the document back that an inline policy of others had.
+    fn put_inline_back(
+        &mut self,
+        scene: &Scene<'_>,
+        role: &Role,
+        name: &PolicyName,
+        written: &Document,
+        before: &Document,
+        after: &[u32],
+    ) -> u32 {
+        self.aws(
+            scene,
+            Draft {
+                summary: format!("put back inline policy {name} of role {}", role.name),
+                why: "podrole took it over".to_owned(),
+                resource: format!("inline policy {name} of role {}", role.name),
+                changes: vec![Change::new("document", Some(describe(written)), Some(describe(before)))],
+                after: after.to_vec(),
+                action: Action::PutInlinePolicy {
+                    role: role.name.clone(),
+                    name: name.clone(),
+                    before: Some(written.clone()),
+                    after: before.clone(),
+                },
             },
         )
     }
@@ -371,11 +243,22 @@ impl Builder<'_> {
         };
         let mut steps = Vec::new();
         let mut attached = self.marked_policies(scene, place)?;
+        let same = |name: &RoleName| name.as_str().eq_ignore_ascii_case(role.name.as_str());
         for action in &done {
             match action {
-                Action::AttachPolicy { role: name, policy } if *name == role.name => attached.push(policy.clone()),
-                Action::PutInlinePolicy { role: name, name: policy, before: None, .. } if *name == role.name => {
-                    steps.extend(self.drop_inline(scene, role, policy, after));
+                Action::AttachPolicy { role: name, policy } if same(name) => attached.push(policy.clone()),
+                Action::PutInlinePolicy { role: name, name: policy, before, after: written } if same(name) => {
+                    // What somebody wrote over it since is theirs.
+                    let now = self.world.inline_policy(&scene.account, &role.name, policy);
+                    if now.is_some_and(|now| !now.same_meaning(written)) {
+                        continue;
+                    }
+                    steps.extend(match before {
+                        None => self.drop_inline(scene, role, policy, after),
+                        Some(before) => {
+                            now.is_some().then(|| self.put_inline_back(scene, role, policy, written, before, after))
+                        }
+                    });
                 }
                 _ => {}
             }
@@ -423,16 +306,11 @@ impl Builder<'_> {
         let Some(trusts) = self.world.role_trusts(&scene.account) else { return };
         let users: Vec<String> = trusts
             .iter()
-            .filter(|(name, _)| {
+            .filter(|(name, document)| match self.world.role_in_any_case(scene.account.as_ref(), name) {
                 // A role that this plan deletes does not count.
-                !matches!(
-                    self.world.fact(&Read::Role { account: scene.account.clone(), role: name.clone() }),
-                    Some(Fact::Absent)
-                )
-            })
-            .filter(|(name, document)| {
-                let now = self.world.role(&scene.account, name).map_or(document, |role| &role.trust);
-                now.to_json().contains(arn.as_str())
+                Some(Fact::Absent) => false,
+                Some(Fact::Present(Answer::Role(role))) => role.trust.to_json().contains(arn.as_str()),
+                _ => document.to_json().contains(arn.as_str()),
             })
             .map(|(name, _)| name.to_string())
             .collect();

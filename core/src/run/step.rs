@@ -135,7 +135,13 @@ impl Performer {
                             .policy_document(&policy.arn, &found.default_version)
                             .await?
                             .is_some_and(|document| document.same_meaning(&policy.document)),
-                        _ => false,
+                        Some(_) => false,
+                        // Names are unique without regard to path and case, and only found as they were written.
+                        None => {
+                            return Err(error.remedy(
+                                "a policy of this name has another path, or other upper and lower case: choose another name",
+                            ));
+                        }
                     };
                     same_or_stale(same, error)
                 }

@@ -8,7 +8,7 @@ use podrole::policy::S3Access;
 
 use super::{
     ACCOUNT, ISSUER, NAMESPACE, ROLE, SERVICE_ACCOUNT, Scenario, account_mut, allow, bare_grant, deployment,
-    namespace_mut, put_service_account, put_workload, seed_grant,
+    namespace_mut, put_service_account, put_workload, role_mut, seed_grant,
 };
 
 const FILE: &str = "app/kustomization.yaml";
@@ -21,6 +21,7 @@ const PATCH: &str = "- op: replace\n  path: /spec/replicas\n  value: 3\n- op: re
 pub fn scenarios() -> Vec<Scenario> {
     let mut all = fresh();
     all.extend(existing_roles());
+    all.extend(owned());
     all.extend(policies());
     all.extend(data_syncs());
     all.extend(service_accounts());
@@ -116,6 +117,33 @@ fn existing_roles() -> Vec<Scenario> {
     ]
 }
 
+/// Grants that own what others made.
+fn owned() -> Vec<Scenario> {
+    let mut settings = seed_grant().tag("cost", "42").manage_role(Manage::Own);
+    settings.role.max_session_duration = 7200;
+    settings.role.permissions_boundary = Some(format!("arn:aws:iam::{ACCOUNT}:policy/their-policy"));
+    let inline = PolicyGrant {
+        name: Some("kept".to_owned()),
+        document: Some(allow("sqs:SendMessage")),
+        inline: true,
+        manage: Manage::Own,
+        ..PolicyGrant::of(PolicySource::Document)
+    };
+    vec![
+        Scenario::new("settings of a role of others taken over", settings).foreign_role().staying(|world| {
+            let role = role_mut(world, ROLE);
+            (role.description, role.permissions_boundary, role.max_session_duration) = (None, None, 3600);
+            role.tags.remove("cost");
+        }),
+        Scenario::new("inline policy of others taken over", seed_grant().policy_grant(inline)).foreign_role(),
+    ]
+}
+
+/// Two policies, one of which has a document and a name after it.
+fn two_of(action: &str) -> Grant {
+    seed_grant().policy_document(action.replace(':', "-"), allow(action))
+}
+
 fn policies() -> Vec<Scenario> {
     let own_document = PolicyGrant {
         name: Some("their-policy".to_owned()),
@@ -145,6 +173,9 @@ fn policies() -> Vec<Scenario> {
                 S3Access::ReadWrite,
             ),
         ),
+        Scenario::new("policies exchanged on a full role", two_of("s3:PutObject"))
+            .world(|world| account_mut(world).quotas.attached_policies_per_role = 2)
+            .after(two_of("s3:GetObject")),
         Scenario::new("inline changed", seed_grant().inline_policy("queue", allow("sqs:ReceiveMessage")))
             .after(seed_grant().inline_policy("queue", allow("sqs:SendMessage"))),
     ]

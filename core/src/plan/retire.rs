@@ -1,0 +1,264 @@
+//! What a grant put on a role and no longer asks for, or takes back: removed by its records, kept where another grant has it too.
+
+use super::Level;
+use super::action::{Action, Change};
+use super::builder::{Builder, Draft, Scene};
+use super::iam::TrustChange;
+use super::policies::Wanted;
+use super::trust::recorded_request;
+use crate::grant::grant_id;
+use crate::marks::{self, RoleRecord};
+use crate::model::{Arn, PolicyName, Role};
+use crate::observe::{Answer, Fact, Read};
+use crate::policy::{Document, TrustRequest, remove_trust};
+
+impl Builder<'_> {
+    /// Removes from a role of ours what this grant put there and no longer asks for, and says what others put there.
+    pub(super) fn retire(&mut self, scene: &Scene<'_>, role: &Role, keep: &[RoleRecord]) -> Vec<u32> {
+        let mut steps = Vec::new();
+        for record in marks::role_records(&role.tags, &scene.id) {
+            if !keep.contains(&record) {
+                steps.extend(self.take_back(scene, role, &record, &[]));
+            }
+        }
+        let recorded: Vec<RoleRecord> = marks::all_records(&role.tags).into_iter().map(|(_, record)| record).collect();
+        let resource = format!("role {}", role.name);
+        for arn in self.world.attached(&scene.account, &role.name).cloned().unwrap_or_default() {
+            let record = RoleRecord::Attached(arn.clone());
+            if !recorded.contains(&record) && !keep.contains(&record) {
+                self.note(
+                    Level::Info,
+                    &resource,
+                    format!("unmanaged: policy {arn} is attached, but not by podrole; it stays"),
+                );
+            }
+        }
+        for name in self.world.inline_policies(&scene.account, &role.name).cloned().unwrap_or_default() {
+            let record = RoleRecord::Inline(name.clone());
+            if !recorded.contains(&record) && !keep.contains(&record) {
+                self.note(
+                    Level::Info,
+                    &resource,
+                    format!("unmanaged: inline policy {name} is not podrole's; it stays"),
+                );
+            }
+        }
+        steps
+    }
+
+    /// Whether the role has no room for what is wanted until what the grant no longer asks for is gone.
+    pub(super) fn is_full(&self, scene: &Scene<'_>, role: &Role, wanted: &[Wanted], keep: &[RoleRecord]) -> bool {
+        let quotas = self.quotas(scene).unwrap_or_default();
+        let mut attached = self.world.attached(&scene.account, &role.name).cloned().unwrap_or_default();
+        let mut inline = 0;
+        for policy in wanted {
+            match policy {
+                Wanted::Attached { arn, .. } if !attached.contains(arn) => attached.push(arn.clone()),
+                Wanted::Attached { .. } => {}
+                Wanted::Inline { document, .. } => inline += document.size(),
+            }
+        }
+        for record in marks::role_records(&role.tags, &scene.id) {
+            if let RoleRecord::Inline(name) = &record
+                && !keep.contains(&record)
+            {
+                inline += self.world.inline_policy(&scene.account, &role.name, name).map_or(0, Document::size);
+            }
+        }
+        attached.len() > quotas.attached_policies_per_role as usize || inline > quotas.inline_policies_size as usize
+    }
+
+    /// Removes one recorded thing from a role of ours, then its record; keeps what another grant recorded too.
+    pub(super) fn take_back(&mut self, scene: &Scene<'_>, role: &Role, record: &RoleRecord, after: &[u32]) -> Vec<u32> {
+        let mut shared =
+            marks::all_records(&role.tags).iter().any(|(grant, other)| *grant != scene.id && other == record);
+        let mut done: Vec<u32> = Vec::new();
+        match record {
+            RoleRecord::Attached(arn) => {
+                if !shared {
+                    done.extend(self.detach(scene, role, arn, after));
+                }
+                done.extend(self.drop_policy(scene, arn, &done.clone(), shared));
+            }
+            RoleRecord::Inline(name) if !shared => done.extend(self.drop_inline(scene, role, name, after)),
+            RoleRecord::DataSync(target) if !shared => {
+                done.extend(self.remove_data_sync(scene, &role.arn, target));
+            }
+            RoleRecord::Subject(subject) if !shared => {
+                shared = is_granted(scene, role, subject);
+                if !shared {
+                    done.extend(self.shut_out(scene, role, subject, after));
+                }
+            }
+            RoleRecord::Inline(_) | RoleRecord::DataSync(_) | RoleRecord::Subject(_) => {}
+        }
+        let (key, value) = record.tag(&scene.id);
+        let resource = format!("role {}", role.name);
+        if let Some(mut changed) = self.world.role(&scene.account, &role.name).cloned() {
+            changed.tags.remove(&key);
+            self.world.set(
+                Read::Role { account: scene.account.clone(), role: role.name.clone() },
+                Fact::Present(Answer::Role(changed)),
+            );
+        }
+        let step = self.aws(
+            scene,
+            Draft {
+                summary: format!("remove the record of it from {resource}"),
+                why: "the grant no longer asks for it".to_owned(),
+                resource,
+                changes: vec![Change::remove(format!("tag {key}"), value)],
+                after: done,
+                action: Action::UntagRole { role: role.name.clone(), keys: vec![key] },
+            },
+        );
+        vec![step]
+    }
+
+    /// Takes a further service account out of the role's trust.
+    fn shut_out(&mut self, scene: &Scene<'_>, role: &Role, subject: &str, after: &[u32]) -> Option<u32> {
+        let place = scene.place.clone()?;
+        let request = recorded_request(scene.grant, &place, &self.options.owner, subject)?;
+        let current = self.world.role(&scene.account, &role.name)?.clone();
+        let removal = remove_trust(&current.trust, &request);
+        let document = removal.document.filter(|_| removal.changed)?;
+        Some(self.update_trust(
+            scene,
+            &current,
+            TrustChange {
+                trust: document,
+                summary: format!("take {subject} out of the trust of role {}", role.name),
+                why: "the grant no longer names it".to_owned(),
+                changes: vec![Change::remove("trust", request.subject())],
+                after: after.to_vec(),
+            },
+        ))
+    }
+
+    pub(super) fn detach(&mut self, scene: &Scene<'_>, role: &Role, arn: &Arn, after: &[u32]) -> Option<u32> {
+        let attached = self.world.attached(&scene.account, &role.name).cloned().unwrap_or_default();
+        if !attached.contains(arn) {
+            return None;
+        }
+        let left = attached.into_iter().filter(|other| other != arn).collect();
+        self.world.set(
+            Read::AttachedPolicies { account: scene.account.clone(), role: role.name.clone() },
+            Fact::Present(Answer::Arns(left)),
+        );
+        if let Some(mut policy) = self.world.policy(&scene.account, arn).cloned() {
+            policy.attachment_count = policy.attachment_count.saturating_sub(1);
+            self.put_policy(scene, policy);
+        }
+        Some(self.aws(
+            scene,
+            Draft {
+                summary: format!("detach {} from role {}", arn.name(), role.name),
+                why: "podrole attached it".to_owned(),
+                resource: format!("policy {arn} on role {}", role.name),
+                changes: vec![Change::remove("policy", arn.as_str())],
+                after: after.to_vec(),
+                action: Action::DetachPolicy { role: role.name.clone(), policy: arn.clone() },
+            },
+        ))
+    }
+
+    pub(super) fn drop_inline(
+        &mut self,
+        scene: &Scene<'_>,
+        role: &Role,
+        name: &PolicyName,
+        after: &[u32],
+    ) -> Option<u32> {
+        let names = self.world.inline_policies(&scene.account, &role.name).cloned().unwrap_or_default();
+        if !names.contains(name) {
+            return None;
+        }
+        let left = names.into_iter().filter(|other| other != name).collect();
+        self.world.set(
+            Read::InlinePolicies { account: scene.account.clone(), role: role.name.clone() },
+            Fact::Present(Answer::Names(left)),
+        );
+        Some(self.aws(
+            scene,
+            Draft {
+                summary: format!("delete inline policy {name} of role {}", role.name),
+                why: "podrole wrote it".to_owned(),
+                resource: format!("inline policy {name} of role {}", role.name),
+                changes: vec![Change::remove("inlinePolicy", name.as_str())],
+                after: after.to_vec(),
+                action: Action::DeleteInlinePolicy { role: role.name.clone(), name: name.clone() },
+            },
+        ))
+    }
+
+    /// Deletes a customer-managed policy of ours with its last user, or takes this grant off its users.
+    pub(super) fn drop_policy(
+        &mut self,
+        scene: &Scene<'_>,
+        arn: &Arn,
+        after: &[u32],
+        still_attached: bool,
+    ) -> Option<u32> {
+        let policy = self.world.policy(&scene.account, arn).cloned()?;
+        if !self.is_ours(&policy.tags) {
+            return None;
+        }
+        let resource = format!("policy {}", arn.name());
+        let user = marks::policy_user(&scene.id);
+        let others = marks::policy_users(&policy.tags).into_iter().any(|grant| grant != scene.id);
+        let elsewhere = policy.attachment_count > 0;
+        if others || still_attached || elsewhere {
+            if elsewhere && !others && !still_attached {
+                self.note(Level::Warning, &resource, "podrole created it, but it is attached elsewhere: it stays");
+            }
+            let role = policy.tags.get(&user)?.clone();
+            let mut changed = policy;
+            changed.tags.remove(&user);
+            self.put_policy(scene, changed);
+            return Some(self.aws(
+                scene,
+                Draft {
+                    summary: format!("take this grant off the users of {resource}"),
+                    why: "others still use it".to_owned(),
+                    resource,
+                    changes: vec![Change::remove(format!("tag {user}"), role)],
+                    after: after.to_vec(),
+                    action: Action::UntagPolicy { arn: arn.clone(), keys: vec![user] },
+                },
+            ));
+        }
+        let mut versions: Vec<_> =
+            self.world.versions(&scene.account, arn).into_iter().flatten().filter(|version| !version.default).collect();
+        versions.sort_by_key(|version| version.number());
+        let versions = versions.into_iter().map(|version| version.id.clone()).collect();
+        self.world.set(Read::Policy { account: scene.account.clone(), arn: arn.clone() }, Fact::Absent);
+        Some(self.aws(
+            scene,
+            Draft {
+                summary: format!("delete {resource}"),
+                why: "podrole created it, and nothing uses it any more".to_owned(),
+                resource,
+                changes: vec![Change::remove("policy", arn.as_str())],
+                after: after.to_vec(),
+                action: Action::DeletePolicy { arn: arn.clone(), versions },
+            },
+        ))
+    }
+}
+
+/// Whether a service account has a grant of its own on a role of ours, as far as that grant left a record there.
+fn is_granted(scene: &Scene<'_>, role: &Role, subject: &str) -> bool {
+    let Some(place) = &scene.place else { return false };
+    let own = grant_id(&place.issuer, subject);
+    own != scene.id && marks::all_records(&role.tags).iter().any(|(grant, _)| *grant == own)
+}
+
+/// Whether another grant on the role lets the same further service account in.
+pub(super) fn has_other_grant(scene: &Scene<'_>, role: &Role, request: &TrustRequest) -> bool {
+    let subject = format!("{}/{}", request.namespace, request.service_account);
+    let further = subject != scene.grant.grant.subject();
+    let record = RoleRecord::Subject(subject.clone());
+    let recorded =
+        || marks::all_records(&role.tags).iter().any(|(grant, other)| *grant != scene.id && *other == record);
+    further && (recorded() || is_granted(scene, role, &subject))
+}

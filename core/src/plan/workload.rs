@@ -1,0 +1,288 @@
+//! Workloads: pointed at the service account, restarted where their pods are old, and given back what they ran as before.
+
+use std::collections::BTreeMap;
+
+use super::Level;
+use super::action::{Action, Change};
+use super::builder::{Builder, Draft, Scene};
+use super::identity::{Annotated, ROLE_ARN, identity_hash, is_older};
+use super::ownership::{conflict, others};
+use crate::error::{Error, ErrorKind, Result};
+use crate::grant::{CheckedGrant, CheckedWorkload, Manage};
+use crate::marks::{FORMER, IDENTITY};
+use crate::model::{Workload, WorkloadRef};
+use crate::observe::Read;
+use crate::ports::{WorkloadApply, WorkloadRestore};
+
+/// The workload's field that names its service account.
+const FIELD: &str = ".spec.template.spec.serviceAccountName";
+
+/// What a workload looks like now, and why its pods must be replaced although it runs as the service account.
+pub(super) struct Look {
+    pub(super) to_point: bool,
+    pub(super) restart: Option<String>,
+    pub(super) found: Workload,
+}
+
+impl Builder<'_> {
+    pub(super) fn look_at(&mut self, grant: &CheckedGrant, wanted: &CheckedWorkload) -> Result<Look> {
+        let resource = wanted.workload.to_string();
+        let Some(found) = self.world.workload(&grant.grant.cluster, &wanted.workload).cloned() else {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("there is no such workload on cluster {}", grant.cluster),
+            )
+            .resource(resource)
+            .code("NotFound")
+            .remedy("deploy it first, or correct its kind and name"));
+        };
+        let runs_as = found.service_account.as_deref().unwrap_or("default");
+        let to_point = runs_as != grant.service_account.as_str();
+        if to_point && wanted.manage == Manage::Observe {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!("it runs as service account {runs_as}, and the grant only observes it"),
+            )
+            .resource(resource));
+        }
+        if to_point && found.service_account.is_some() {
+            let owners = others(&found.owners, FIELD, self.manager());
+            if !owners.is_empty() && wanted.manage != Manage::Own {
+                return Err(conflict(resource, owners, "manage: own"));
+            }
+            if self.points(&found) {
+                let message = format!(
+                    "podrole pointed it at service account {runs_as} for another grant; the undo of this one gives it back what it ran as before both"
+                );
+                self.note(Level::Warning, &resource, message);
+            }
+        }
+        for container in &found.containers {
+            let preset: Vec<&str> = [
+                "AWS_ACCESS_KEY_ID",
+                "AWS_ROLE_ARN",
+                "AWS_WEB_IDENTITY_TOKEN_FILE",
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            ]
+            .into_iter()
+            .filter(|name| container.env.contains_key(*name))
+            .collect();
+            if !preset.is_empty() {
+                self.note(
+                    Level::Warning,
+                    &resource,
+                    format!(
+                        "container {} sets {} itself: its credentials win over the role's",
+                        container.name,
+                        preset.join(", ")
+                    ),
+                );
+            }
+        }
+        if found.paused {
+            self.note(
+                Level::Warning,
+                &resource,
+                "its rollouts are paused: pods keep what they have until it is resumed",
+            );
+        }
+        Ok(Look { to_point, restart: None, found })
+    }
+
+    pub(super) fn workload(
+        &mut self,
+        scene: &Scene<'_>,
+        wanted: &CheckedWorkload,
+        look: Look,
+        identity: &BTreeMap<String, String>,
+        after: &[u32],
+    ) {
+        let grant = scene.grant;
+        let Look { to_point, restart, found } = look;
+        let hash = identity_hash(identity);
+        let service_account = grant.service_account.to_string();
+        if !to_point && restart.is_none() {
+            return;
+        }
+        let mut annotations = BTreeMap::new();
+        let owns_field = self.points(&found);
+        if to_point || found.annotations.contains_key(FORMER) {
+            let former = match found.annotations.get(FORMER) {
+                Some(former) => former.clone(),
+                None => found.service_account.clone().unwrap_or_default(),
+            };
+            annotations.insert(FORMER.to_owned(), former);
+        }
+        let mut changes = Vec::new();
+        if to_point {
+            changes.push(Change::new(
+                "spec.template.spec.serviceAccountName",
+                Some(found.service_account.clone().unwrap_or_else(|| "default".to_owned())),
+                Some(service_account.clone()),
+            ));
+        }
+        changes.push(Change::new(
+            format!("pod template annotation {IDENTITY}"),
+            found.template_annotations.get(IDENTITY).cloned(),
+            Some(hash.clone()),
+        ));
+        let (summary, why) = match restart {
+            None => (
+                format!("run {} as {}", wanted.workload, grant.service_account),
+                "its pods are to act as the role; they are replaced by a rollout".to_owned(),
+            ),
+            Some(reason) => (format!("restart {}", wanted.workload), reason),
+        };
+        self.on_cluster(
+            &grant.grant.cluster,
+            Draft {
+                summary,
+                why,
+                resource: wanted.workload.to_string(),
+                changes,
+                after: after.to_vec(),
+                action: Action::ApplyWorkload {
+                    apply: WorkloadApply {
+                        manager: self.options.owner.clone(),
+                        workload: wanted.workload.clone(),
+                        uid: found.uid.clone(),
+                        service_account: (to_point || owns_field).then_some(service_account),
+                        annotations,
+                        template_annotations: BTreeMap::from([(IDENTITY.to_owned(), hash)]),
+                        force: wanted.manage == Manage::Own,
+                    },
+                },
+            },
+        );
+    }
+
+    /// Why pods of a workload that runs as the service account already must be replaced: they were made for another identity, or before
+    /// the annotation.
+    pub(super) fn restart_reason(
+        &mut self,
+        grant: &CheckedGrant,
+        wanted: &CheckedWorkload,
+        found: &Workload,
+        identity: &BTreeMap<String, String>,
+        annotated: &Annotated,
+    ) -> Option<String> {
+        if !wanted.restart {
+            return None;
+        }
+        match found.template_annotations.get(IDENTITY) {
+            Some(mark) if *mark == identity_hash(identity) => return None,
+            Some(_) => {
+                return Some(
+                    "its pods were made for another role or token and keep the credentials they have".to_owned(),
+                );
+            }
+            None => {}
+        }
+        let read = Read::Pods {
+            cluster: grant.grant.cluster.clone(),
+            namespace: grant.namespace.clone(),
+            service_account: grant.service_account.clone(),
+        };
+        let Some(pods) = self.world.pods(&grant.grant.cluster, &grant.namespace, &grant.service_account) else {
+            let reason = self.world.unknown(&read).unwrap_or("not read").to_owned();
+            if annotated.touches_identity {
+                return Some("its pods, which could not be listed, may be older than the annotation".to_owned());
+            }
+            self.note(
+                Level::Warning,
+                wanted.workload.to_string(),
+                format!("not known: whether its pods are older than the annotation ({reason})"),
+            );
+            return None;
+        };
+        let old = pods
+            .iter()
+            .filter(|pod| !pod.ending && found.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value)))
+            .filter(|pod| {
+                annotated.touches_identity
+                    || annotated.since.is_some_and(|since| is_older(pod, since, &identity[ROLE_ARN]))
+            })
+            .count();
+        (old > 0 && !found.selector.is_empty())
+            .then(|| format!("{old} of its pods were made before the annotation and keep the credentials they have"))
+    }
+
+    /// Whether the service account of a workload was set by this owner, and by nobody else since.
+    fn points(&self, found: &Workload) -> bool {
+        found.owners.iter().any(|owner| owner.manager == self.manager() && owner.apply && owner.fields.contains(FIELD))
+    }
+
+    /// Takes back what an apply changed on a workload.
+    pub(super) fn restore(
+        &mut self,
+        scene: &Scene<'_>,
+        workload: &WorkloadRef,
+        why: &str,
+        after: Vec<u32>,
+    ) -> Option<u32> {
+        let cluster = scene.grant.grant.cluster.clone();
+        let found = self.world.workload(&cluster, workload).cloned()?;
+        let former = found.annotations.get(FORMER).cloned();
+        let identity = found.template_annotations.contains_key(IDENTITY);
+        if former.is_none() && !identity {
+            return None;
+        }
+        let runs_as = found.service_account.as_deref().unwrap_or("default");
+        let ours = runs_as == scene.grant.service_account.as_str();
+        if former.is_some() && !ours && self.points(&found) {
+            let message = format!("it runs as service account {runs_as} by now, for another grant: that stays");
+            self.note(Level::Info, workload.to_string(), message);
+            return None;
+        }
+        let service_account = former.clone().filter(|_| ours);
+        if former.is_some() && !ours {
+            self.note(
+                Level::Info,
+                workload.to_string(),
+                format!("it runs as service account {runs_as} by now, which podrole did not set: that stays"),
+            );
+        }
+        let mut changes = Vec::new();
+        if let Some(former) = &service_account {
+            changes.push(Change::new(
+                "spec.template.spec.serviceAccountName",
+                found.service_account.clone(),
+                Some(if former.is_empty() { "default" } else { former }),
+            ));
+        }
+        if identity {
+            changes.push(Change::remove(
+                format!("pod template annotation {IDENTITY}"),
+                found.template_annotations[IDENTITY].clone(),
+            ));
+        }
+        let restore = WorkloadRestore {
+            manager: self.options.owner.clone(),
+            workload: workload.clone(),
+            uid: found.uid.clone(),
+            service_account: service_account.clone(),
+            remove_annotations: former.iter().map(|_| FORMER.to_owned()).collect(),
+            remove_template_annotations: if identity { vec![IDENTITY.to_owned()] } else { Vec::new() },
+        };
+        let summary = match &service_account {
+            Some(former) if former.is_empty() => format!("run {workload} as service account default again"),
+            Some(former) => format!("run {workload} as service account {former} again"),
+            None => format!("remove podrole's marks from {workload}"),
+        };
+        Some(self.on_cluster(
+            &cluster,
+            Draft {
+                summary,
+                why: why.to_owned(),
+                resource: workload.to_string(),
+                changes,
+                after,
+                action: Action::RestoreWorkload { restore },
+            },
+        ))
+    }
+}
+
+pub(super) fn is_marked(workload: &Workload) -> bool {
+    workload.annotations.contains_key(FORMER) || workload.template_annotations.contains_key(IDENTITY)
+}

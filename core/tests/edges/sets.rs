@@ -1,0 +1,118 @@
+//! Several grants in one plan: what one of them makes, the next one finds.
+
+use podrole::memory::{Memory, WorldWorkload};
+use podrole::model::WorkloadKind;
+use podrole::observe::{Hints, Purpose, observe};
+use podrole::plan::{Plan, PlanOptions, plan_apply, plan_revoke};
+use podrole::{Client, ErrorKind, Grant};
+
+use crate::support::{NAMESPACE, ROLE, account_mut, allow, assert_same, crowded, put_workload, role, seed_grant};
+
+async fn plan(memory: &Memory, grants: &[Grant], revoke: bool) -> Plan {
+    let checked: Vec<_> = grants.iter().map(|grant| grant.check().unwrap()).collect();
+    let reads = memory.backend().reads;
+    let options = PlanOptions::default();
+    let observed = observe(reads.as_ref(), &checked, &Hints::default(), Purpose::default()).await.unwrap();
+    if revoke {
+        plan_revoke(&checked, &observed, &options, None).unwrap()
+    } else {
+        plan_apply(&checked, &observed, &options).unwrap()
+    }
+}
+
+fn grants() -> [Grant; 3] {
+    let document = || allow("s3:GetObject");
+    let of = |name: &str, role: &str| Grant::new("devops_aurora", format!("{NAMESPACE}/{name}"), role);
+    [
+        seed_grant().policy_document("made", document()).data_sync("their-data-role").tag("cost", "42"),
+        of("second", ROLE)
+            .description("testing sa role for pod")
+            .policy("AmazonS3FullAccess")
+            .policy_document("made", document())
+            .data_sync("their-data-role")
+            .deployment("second-app"),
+        of("third", "third-role")
+            .policy_document("made", document())
+            .inline_policy("own", document())
+            .data_sync("their-role"),
+    ]
+}
+
+fn memory() -> Memory {
+    let mut world = crowded();
+    account_mut(&mut world).oidc_providers.clear();
+    put_workload(&mut world, WorkloadKind::Deployment, "second-app", WorldWorkload::new(1));
+    Memory::new(world.filled())
+}
+
+#[tokio::test]
+async fn grants_that_share_things_are_applied_and_revoked_in_one_plan() {
+    let memory = memory();
+    let before = memory.world();
+    let client = Client::in_memory(&memory);
+    let all = plan(&memory, &grants(), false).await;
+    client.apply(all).await.unwrap_or_else(|error| panic!("{error:#}"));
+    let again = plan(&memory, &grants(), false).await;
+    assert!(again.is_empty(), "{again}");
+    for grant in &grants() {
+        client.verify(grant).await.unwrap().into_result().unwrap();
+        let again = client.plan(grant).await.unwrap();
+        assert!(again.is_empty(), "{again}");
+    }
+    let all = plan(&memory, &grants(), true).await;
+    client.apply(all).await.unwrap_or_else(|error| panic!("{error:#}"));
+    let mut found = memory.world().comparable();
+    account_mut(&mut found).oidc_providers.clear();
+    assert_same(&before.comparable(), &found, "revoked");
+}
+
+#[tokio::test]
+async fn grants_applied_together_end_where_they_end_one_by_one() {
+    let (together, apart) = (memory(), memory());
+    let all = plan(&together, &grants(), false).await;
+    Client::in_memory(&together).apply(all).await.unwrap();
+    for grant in &grants() {
+        Client::in_memory(&apart).apply(grant).await.unwrap();
+    }
+    assert_same(&apart.world().comparable(), &together.world().comparable(), "together");
+}
+
+#[tokio::test]
+async fn some_of_the_grants_are_revoked_together_and_the_others_stay_in_force() {
+    for left in 0..3 {
+        let memory = memory();
+        let client = Client::in_memory(&memory);
+        let all = plan(&memory, &grants(), false).await;
+        client.apply(all).await.unwrap();
+        let mut gone = grants().to_vec();
+        let stays = gone.remove(left);
+        let some = plan(&memory, &gone, true).await;
+        client.apply(some).await.unwrap_or_else(|error| panic!("{left}: {error:#}"));
+        client.verify(&stays).await.unwrap().into_result().unwrap();
+        let again = client.plan(&stays).await.unwrap();
+        assert!(again.is_empty(), "{left}: {again}");
+        assert_eq!(role(&memory.world(), ROLE).is_some(), left != 2, "{left}");
+    }
+}
+
+#[tokio::test]
+async fn two_grants_that_would_undo_each_other_are_refused() {
+    let memory = memory();
+    let [one, two, _] = grants();
+    let mut another_role = one.clone();
+    "another".clone_into(&mut another_role.role.name);
+    another_role.workloads.clear();
+    let same_workload = two.clone().deployment("connections-app");
+    for (first, second, what) in [
+        (&one, &one, "service account"),
+        (&one, &another_role, "service account"),
+        (&one, &same_workload, "deployment"),
+    ] {
+        let checked = [first.check().unwrap(), second.check().unwrap()];
+        let reads = memory.backend().reads;
+        let observed = observe(reads.as_ref(), &checked, &Hints::default(), Purpose::default()).await.unwrap();
+        let error = plan_apply(&checked, &observed, &PlanOptions::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:#}");
+        assert!(error.message().contains(what), "{error:#}");
+    }
+}

@@ -1,0 +1,147 @@
+//! Undos that cannot be whole, or have nothing to do.
+
+use podrole::memory::{AccountRole, Memory};
+use podrole::plan::Level;
+use podrole::{Client, ErrorKind, Grant, Plan};
+
+use crate::support::{
+    NAMESPACE, ROLE, account_mut, assert_same, bare_grant, crowded, document, foreign_trust, put_role, role, role_mut,
+    scenarios, seed_grant,
+};
+
+fn warning<'p>(plan: &'p Plan, resource: &str, words: &str) -> &'p str {
+    let found = plan
+        .notices
+        .iter()
+        .find(|notice| notice.level == Level::Warning && notice.resource == resource && notice.message.contains(words));
+    &found.unwrap_or_else(|| panic!("nobody says {words:?} of {resource}:\n{plan}")).message
+}
+
+/// Removes the statement that was there before, so that ours is the only one.
+fn only_ours(memory: &Memory, name: &str) {
+    memory.edit(|world| {
+        let role = role_mut(world, name);
+        let mut value = role.trust.as_value().clone();
+        value["Statement"].as_array_mut().unwrap().retain(|statement| statement["Sid"] != "Theirs");
+        role.trust = document(&value.to_string());
+    });
+}
+
+#[tokio::test]
+async fn the_last_statement_of_a_role_of_others_stays_and_is_said_to() {
+    let mut world = crowded();
+    put_role(&mut world, ROLE, AccountRole::new(foreign_trust()));
+    let memory = Memory::new(world);
+    let client = Client::in_memory(&memory);
+    let receipt = client.apply(&seed_grant()).await.unwrap();
+    only_ours(&memory, ROLE);
+    let plan = client.plan_revoke(&seed_grant()).await.unwrap();
+    let said = warning(&plan, &format!("role {ROLE}"), "our statement is the only one");
+    assert!(said.contains("cannot be empty") && said.contains("access"), "{said}");
+    // The run says it too, in its receipt; everything else is taken back.
+    let receipt = client.revoke(&seed_grant()).with_receipt(receipt).await.unwrap();
+    warning(&receipt.plan, &format!("role {ROLE}"), "our statement is the only one");
+    let world = memory.world();
+    let left = role(&world, ROLE).unwrap();
+    assert_eq!((left.trust.statements().len(), left.attached_policies.len()), (1, 0));
+    assert!(!client.verify(&seed_grant()).await.unwrap().passed());
+    // As soon as there is another statement, ours goes.
+    memory.edit(|world| {
+        let role = role_mut(world, ROLE);
+        let mut value = role.trust.as_value().clone();
+        value["Statement"]
+            .as_array_mut()
+            .unwrap()
+            .extend(foreign_trust().as_value()["Statement"].as_array().cloned().unwrap());
+        role.trust = document(&value.to_string());
+    });
+    client.revoke(&seed_grant()).await.unwrap();
+    assert!(role(&memory.world(), ROLE).unwrap().trust.same_meaning(&foreign_trust()));
+}
+
+#[tokio::test]
+async fn the_last_statement_of_a_data_sync_role_stays_and_is_said_to() {
+    let memory = Memory::new(crowded());
+    let client = Client::in_memory(&memory);
+    let grant = seed_grant().data_sync("their-data-role");
+    client.apply(&grant).await.unwrap();
+    only_ours(&memory, "their-data-role");
+    let receipt = client.revoke(&grant).await.unwrap();
+    warning(&receipt.plan, "role their-data-role", "our statement is the only one");
+    let world = memory.world();
+    // The role that it named is gone, so that nobody gets in by it.
+    assert!(role(&world, ROLE).is_none());
+    assert_eq!(role(&world, "their-data-role").unwrap().trust.statements().len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_never_applied_has_nothing_to_be_taken_back() {
+    for scenario in scenarios() {
+        let memory = Memory::new(scenario.world.clone());
+        let plan = Client::in_memory(&memory).plan_revoke(&scenario.grant).await.unwrap();
+        assert!(plan.is_empty(), "{}:\n{plan}", scenario.name);
+    }
+}
+
+#[tokio::test]
+async fn a_receipt_of_another_grant_is_refused() {
+    let memory = Memory::new(crowded());
+    let mut world = memory.world();
+    put_role(&mut world, ROLE, AccountRole::new(foreign_trust()));
+    let memory = Memory::new(world);
+    let client = Client::in_memory(&memory);
+    client.apply(&seed_grant()).await.unwrap();
+    let other = Grant::new("devops_aurora", format!("{NAMESPACE}/second"), ROLE);
+    let receipt = client.apply(&other).await.unwrap();
+    let error = client.revoke(&seed_grant()).with_receipt(receipt).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:#}");
+    assert!(error.get_remedy().is_some());
+}
+
+#[tokio::test]
+async fn what_somebody_removed_already_is_no_failure() {
+    type Remove = fn(&mut podrole::memory::World);
+    let removals: [(&str, Remove); 5] = [
+        ("role", |world| {
+            account_mut(world).roles.remove(&ROLE.parse().unwrap());
+        }),
+        ("namespace", |world| {
+            world.clusters.values_mut().for_each(|cluster| cluster.namespaces.clear());
+        }),
+        ("service account", |world| {
+            crate::support::namespace_mut(world).service_accounts.clear();
+        }),
+        ("deployment", |world| {
+            crate::support::namespace_mut(world).deployments.clear();
+        }),
+        ("policies", |world| {
+            role_mut(world, ROLE).attached_policies.clear();
+            account_mut(world).policies.clear();
+        }),
+    ];
+    for (what, remove) in removals {
+        let memory = Memory::new(crowded());
+        let client = Client::in_memory(&memory);
+        let grant = seed_grant().policy_document("made", crate::support::allow("s3:GetObject"));
+        client.apply(&grant).await.unwrap();
+        memory.edit(remove);
+        client.revoke(&grant).await.unwrap_or_else(|error| panic!("{what}: {error:#}"));
+        assert!(role(&memory.world(), ROLE).is_none(), "{what}");
+        let again = client.plan_revoke(&grant).await.unwrap();
+        assert!(again.is_empty(), "{what}: {again}");
+    }
+}
+
+#[tokio::test]
+async fn the_halves_of_a_grant_come_and_go_apart() {
+    use podrole::grant::Scope;
+    let memory = Memory::new(crowded());
+    let before = memory.world();
+    let client = Client::in_memory(&memory);
+    let by_arn = Grant { role: Grant::new("c", "n/s", crate::support::ROLE_ARN).role, ..seed_grant() };
+    client.apply(&bare_grant().scope(Scope::Iam)).await.unwrap();
+    client.apply(&by_arn.clone().scope(Scope::Kubernetes)).await.unwrap();
+    client.revoke(&by_arn.scope(Scope::Kubernetes)).await.unwrap();
+    client.revoke(&bare_grant().scope(Scope::Iam)).await.unwrap();
+    assert_same(&before.comparable(), &memory.world().comparable(), "revoked");
+}
