@@ -5,11 +5,12 @@ use std::time::Duration;
 use podrole::{Apply, ClientOptions, Error, Plan, Result};
 use pyo3::prelude::*;
 use serde::Deserialize;
+use tokio::runtime::Runtime;
 
 use crate::connect::connect;
 use crate::failure::{detached, read, thrown};
 use crate::memory::Memory;
-use crate::runtime::Home;
+use crate::runtime::{Home, runtime};
 use crate::text::{grant, receipt};
 use crate::work::Work;
 
@@ -50,7 +51,8 @@ impl Client {
         defaults: bool,
         token: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
-        let inner = detached(py, || connect(settings, credentials, accounts, defaults, token))?;
+        let runtime = runtime(py);
+        let inner = detached(py, || connect(settings, credentials, accounts, defaults, token, &*runtime?))?;
         Ok(Self { inner, home: Home::here() })
     }
 
@@ -61,66 +63,70 @@ impl Client {
             let settings: Settings = read("settings of a client", settings)?;
             let propagation = settings.propagation.map(seconds).transpose()?;
             let options = ClientOptions { owner: settings.owner, propagation, sink: None };
-            podrole::Client::with_options(memory.inner.backend(), options)
+            podrole::Client::with_options(memory.open()?.backend(), options)
         };
         Ok(Self { inner: made().map_err(|error| thrown(&error))?, home: Home::here() })
     }
 
     /// Plans a grant.
     fn plan(&self, py: Python<'_>, value: &str) -> PyResult<Work> {
-        detached(py, || {
-            let (client, grant) = (self.open()?, grant(value)?);
-            Work::reading(async move { client.plan(&grant).await })
+        self.begin(py, |client, runtime| {
+            let grant = grant(value)?;
+            Ok(Work::reading(runtime, async move { client.plan(&grant).await }))
         })
     }
 
     /// Plans the revocation of a grant.
     fn plan_revoke(&self, py: Python<'_>, value: &str) -> PyResult<Work> {
-        detached(py, || {
-            let (client, grant) = (self.open()?, grant(value)?);
-            Work::reading(async move { client.plan_revoke(&grant).await })
+        self.begin(py, |client, runtime| {
+            let grant = grant(value)?;
+            Ok(Work::reading(runtime, async move { client.plan_revoke(&grant).await }))
         })
     }
 
     /// Verifies a grant.
     fn verify(&self, py: Python<'_>, value: &str) -> PyResult<Work> {
-        detached(py, || {
-            let (client, grant) = (self.open()?, grant(value)?);
-            Work::reading(async move { client.verify(&grant).await })
+        self.begin(py, |client, runtime| {
+            let grant = grant(value)?;
+            Ok(Work::reading(runtime, async move { client.verify(&grant).await }))
         })
     }
 
     /// Plans and applies a grant.
     fn apply(&self, py: Python<'_>, value: &str, settings: &str) -> PyResult<Work> {
-        detached(py, || run(self.open()?.apply(&grant(value)?), settings))
+        self.begin(py, |client, runtime| run(runtime, client.apply(&grant(value)?), settings))
     }
 
     /// Applies a plan.
     fn apply_plan(&self, py: Python<'_>, plan: &str, settings: &str) -> PyResult<Work> {
-        detached(py, || run(self.open()?.apply(Plan::from_json(plan)?), settings))
+        self.begin(py, |client, runtime| run(runtime, client.apply(Plan::from_json(plan)?), settings))
     }
 
     /// Revokes a grant.
     #[pyo3(signature = (value, settings, given))]
     fn revoke(&self, py: Python<'_>, value: &str, settings: &str, given: Option<&str>) -> PyResult<Work> {
-        detached(py, || {
-            let mut revoke = self.open()?.revoke(&grant(value)?);
+        self.begin(py, |client, runtime| {
+            let mut revoke = client.revoke(&grant(value)?);
             if let Some(given) = given {
                 revoke = revoke.with_receipt(receipt(given)?);
             }
-            run(revoke, settings)
+            run(runtime, revoke, settings)
         })
     }
 }
 
 impl Client {
-    fn open(&self) -> Result<podrole::Client> {
-        self.home.check("this client")?;
-        Ok(self.inner.clone())
+    fn begin(
+        &self,
+        py: Python<'_>,
+        begin: impl FnOnce(podrole::Client, &Runtime) -> Result<Work> + Send,
+    ) -> PyResult<Work> {
+        let runtime = self.home.check("this client").and_then(|()| runtime(py));
+        detached(py, || begin(self.inner.clone(), &*runtime?))
     }
 }
 
-fn run(mut apply: Apply, settings: &str) -> Result<Work> {
+fn run(runtime: &Runtime, mut apply: Apply, settings: &str) -> Result<Work> {
     let settings: RunSettings = read("options of a run", settings)?;
     if let Some(wait) = settings.wait {
         apply = apply.wait(seconds(wait)?);
@@ -128,7 +134,7 @@ fn run(mut apply: Apply, settings: &str) -> Result<Work> {
     if settings.remove_provider {
         apply = apply.remove_provider();
     }
-    Work::run(apply)
+    Ok(Work::run(runtime, apply))
 }
 
 /// A length of time from seconds.

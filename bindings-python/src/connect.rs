@@ -12,9 +12,10 @@ use pyo3::prelude::*;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use tokio::runtime::Runtime;
 
 use crate::failure::read;
-use crate::runtime::runtime;
+use crate::interpreter::attached;
 
 /// How long a token is good that does not say so: EKS's own last 15 minutes.
 const TOKEN_LIFE: Duration = Duration::from_mins(15);
@@ -32,6 +33,7 @@ pub(crate) fn connect(
     accounts: Vec<String>,
     defaults: bool,
     token: Option<Py<PyAny>>,
+    runtime: &Runtime,
 ) -> Result<podrole::Client> {
     let mut builder = Settings::from_value(&read("JSON", settings)?)?.into_builder()?;
     if let Some(ask) = credentials.map(|function| Asked(Arc::new(function))) {
@@ -49,7 +51,7 @@ pub(crate) fn connect(
     if let Some(function) = token {
         builder = builder.tokens(Arc::new(AskedTokens { ask: Asked(Arc::new(function)) }));
     }
-    runtime()?.block_on(builder.build())
+    runtime.block_on(builder.build())
 }
 
 struct AskedCredentials {
@@ -113,9 +115,8 @@ impl Asked {
         let failed = |message: &str| Error::new(ErrorKind::Credentials, message.to_owned());
         let function = Arc::clone(&self.0);
         // The function may take its time, and needs the interpreter.
-        let called = tokio::task::spawn_blocking(move || {
-            Python::try_attach(|py| function.call1(py, (question,))?.extract::<String>(py))
-        });
+        let called =
+            tokio::task::spawn_blocking(move || attached(|py| function.call1(py, (question,))?.extract::<String>(py)));
         let gone = "the interpreter that gives credentials has ended";
         let text = called.await.ok().flatten().ok_or_else(|| failed(gone))?;
         // The reader's words could show a secret.

@@ -9,6 +9,7 @@ mod artifacts;
 mod client;
 mod connect;
 mod failure;
+mod interpreter;
 mod log;
 mod memory;
 mod runtime;
@@ -26,6 +27,8 @@ mod _podrole {
     use crate::artifacts::{data_sync_statement, kustomize_patch, s3_policy, service_account_yaml, trust_document};
     #[pymodule_export]
     use crate::client::Client;
+    #[pymodule_export]
+    use crate::interpreter::{forked, leave_interpreter};
     #[pymodule_export]
     use crate::log::set_log_level;
     #[pymodule_export]

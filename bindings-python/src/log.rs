@@ -10,6 +10,8 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{Interest, set_global_default};
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use crate::interpreter::attached;
+
 /// The least severe level that crosses over, as `logging` counts: 10 is DEBUG. Everything above 50 is nothing.
 static LEVEL: AtomicU8 = AtomicU8::new(u8::MAX);
 
@@ -80,7 +82,7 @@ fn ours(metadata: &Metadata<'_>) -> bool {
 fn pass_on(metadata: &Metadata<'_>, text: String) {
     let (name, level) = (metadata.target().replace("::", "."), severity(*metadata.level()));
     let hand_over = move || {
-        let _ = Python::try_attach(|py| -> PyResult<()> {
+        let _ = attached(|py| -> PyResult<()> {
             let logger = py.import("logging")?.call_method1("getLogger", (name,))?;
             logger.call_method1("log", (level, "%s", text))?;
             Ok(())

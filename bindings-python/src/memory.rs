@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::client::seconds;
 use crate::failure::{detached, read, written};
+use crate::runtime::Home;
 
 /// The world of the worked example.
 #[pyfunction]
@@ -29,7 +30,16 @@ pub(crate) fn comparable_world(py: Python<'_>, world: &str) -> PyResult<String> 
 /// A running simulation.
 #[pyclass(frozen)]
 pub(crate) struct Memory {
-    pub(crate) inner: podrole::memory::Memory,
+    inner: podrole::memory::Memory,
+    home: Home,
+}
+
+impl Memory {
+    /// The simulation, unless a fork may have caught its lock in the hands of a thread that is not there any more.
+    pub(crate) fn open(&self) -> podrole::Result<&podrole::memory::Memory> {
+        self.home.check("this simulation")?;
+        Ok(&self.inner)
+    }
 }
 
 #[pymethods]
@@ -37,19 +47,19 @@ impl Memory {
     /// Starts from a world.
     #[new]
     fn new(py: Python<'_>, world: &str) -> PyResult<Self> {
-        detached(py, || Ok(Self { inner: podrole::memory::Memory::new(World::from_json(world)?) }))
+        detached(py, || Ok(Self { inner: podrole::memory::Memory::new(World::from_json(world)?), home: Home::here() }))
     }
 
     /// The world as it is now.
     fn world(&self, py: Python<'_>) -> PyResult<String> {
-        detached(py, || written(&self.inner.world()))
+        detached(py, || written(&self.open()?.world()))
     }
 
     /// Replaces the world, if it is still as it was.
     fn replace(&self, py: Python<'_>, before: &str, after: &str) -> PyResult<bool> {
         detached(py, || {
             let (before, after) = (World::from_json(before)?, World::from_json(after)?);
-            Ok(self.inner.edit(|held| {
+            Ok(self.open()?.edit(|held| {
                 let unchanged = *held == before;
                 if unchanged {
                     *held = after;
@@ -61,18 +71,21 @@ impl Memory {
 
     /// The calls so far.
     fn calls(&self, py: Python<'_>) -> PyResult<String> {
-        detached(py, || written(&self.inner.calls()))
+        detached(py, || written(&self.open()?.calls()))
     }
 
     /// Forgets them.
-    fn clear_calls(&self) {
-        self.inner.clear_calls();
+    fn clear_calls(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || {
+            self.open()?.clear_calls();
+            Ok(())
+        })
     }
 
     /// How many seconds each remote call takes.
     fn set_latency(&self, py: Python<'_>, latency: f64) -> PyResult<()> {
         detached(py, || {
-            self.inner.set_latency(seconds(latency)?);
+            self.open()?.set_latency(seconds(latency)?);
             Ok(())
         })
     }
@@ -80,7 +93,7 @@ impl Memory {
     /// How many seconds IAM takes to show a new role.
     fn set_lag(&self, py: Python<'_>, lag: f64) -> PyResult<()> {
         detached(py, || {
-            self.inner.set_lag(seconds(lag)?);
+            self.open()?.set_lag(seconds(lag)?);
             Ok(())
         })
     }
@@ -88,21 +101,24 @@ impl Memory {
     /// Adds a fault.
     fn script(&self, py: Python<'_>, fault: &str) -> PyResult<()> {
         detached(py, || {
-            self.inner.script(read("a fault", fault)?);
+            self.open()?.script(read("a fault", fault)?);
             Ok(())
         })
     }
 
     /// Forgets faults and stops.
-    fn clear_faults(&self) {
-        self.inner.clear_faults();
+    fn clear_faults(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || {
+            self.open()?.clear_faults();
+            Ok(())
+        })
     }
 
     /// Lets the caller die before the n-th call takes effect.
     fn stop_before_call(&self, py: Python<'_>, nth: u32, filter: &str) -> PyResult<Stop> {
         detached(py, || {
             let filter: CallFilter = read("a filter of calls", filter)?;
-            Ok(Stop { inner: self.inner.stop_before_call(nth, filter) })
+            Ok(Stop { inner: self.open()?.stop_before_call(nth, filter) })
         })
     }
 
@@ -110,24 +126,30 @@ impl Memory {
     fn stop_after_call(&self, py: Python<'_>, nth: u32, filter: &str) -> PyResult<Stop> {
         detached(py, || {
             let filter: CallFilter = read("a filter of calls", filter)?;
-            Ok(Stop { inner: self.inner.stop_after_call(nth, filter) })
+            Ok(Stop { inner: self.open()?.stop_after_call(nth, filter) })
         })
     }
 
     /// Takes calls again after a stop.
-    fn restart(&self) {
-        self.inner.restart();
+    fn restart(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || {
+            self.open()?.restart();
+            Ok(())
+        })
     }
 
     /// Lets all workloads roll out.
-    fn roll_out(&self) {
-        self.inner.roll_out();
+    fn roll_out(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || {
+            self.open()?.roll_out();
+            Ok(())
+        })
     }
 
     /// Leads the Kubernetes connection of a cluster to another one.
     fn point_kubernetes_at(&self, py: Python<'_>, cluster: &str, arn: &str) -> PyResult<()> {
         detached(py, || {
-            self.inner.point_kubernetes_at(ClusterName::new(cluster)?, Arn::new(arn)?);
+            self.open()?.point_kubernetes_at(ClusterName::new(cluster)?, Arn::new(arn)?);
             Ok(())
         })
     }
@@ -145,7 +167,8 @@ impl Memory {
         detached(py, || {
             let (cluster, role) = (Arn::new(cluster)?, Arn::new(role)?);
             let (namespace, account) = (Namespace::new(namespace)?, ServiceAccountName::new(service_account)?);
-            let assumed = self.inner.assume_role_with_web_identity(&cluster, &namespace, &account, audience, &role)?;
+            let assumed =
+                self.open()?.assume_role_with_web_identity(&cluster, &namespace, &account, audience, &role)?;
             written(&json!({
                 "arn": assumed.arn,
                 "roleUniqueId": assumed.role_unique_id,

@@ -5,6 +5,7 @@ use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use podrole::{Error, ErrorKind, Result};
+use pyo3::Python;
 use tokio::runtime::{Builder, Runtime};
 
 /// How many futures run at the same time; nearly all of their time is waiting.
@@ -19,7 +20,9 @@ struct Threads {
 static THREADS_OF_PROCESS: Mutex<Option<Threads>> = Mutex::new(None);
 
 /// The runtime of this process.
-pub(crate) fn runtime() -> Result<Arc<Runtime>> {
+///
+/// The interpreter is held, so that no fork can catch the lock in the hands of a thread that the child does not have.
+pub(crate) fn runtime(_py: Python<'_>) -> Result<Arc<Runtime>> {
     let mut held = THREADS_OF_PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
     let process = process::id();
     if let Some(threads) = held.as_ref().filter(|threads| threads.process == process) {

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use podrole::{Apply, Error, ErrorKind, Event, Receipt, Result};
 use pyo3::prelude::*;
 use serde::Serialize;
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use crate::failure::{detached, failure, raised, written};
-use crate::runtime::{Home, runtime};
+use crate::interpreter::attached;
+use crate::runtime::Home;
 
 /// How long one wait without the interpreter may be, in seconds: enough not to cost anything, and short enough for a clock.
 const LONGEST_WAIT: f64 = 3600.0;
@@ -43,8 +45,12 @@ struct Progress {
 #[pymethods]
 impl Work {
     /// Stops it: gently the first time, at once the second time.
-    fn cancel(&self) {
-        self.stop.send_modify(|asked| *asked += 1);
+    fn cancel(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || {
+            self.home.check("this run")?;
+            self.stop.send_modify(|asked| *asked += 1);
+            Ok(())
+        })
     }
 
     /// Waits at most so many seconds for the end; whether it has ended.
@@ -68,6 +74,7 @@ impl Work {
 
     /// What it came to, as JSON text; `None` while it goes on.
     fn answer(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        detached(py, || self.home.check("this run"))?;
         // Not under the lock: making the exception can let another thread have the interpreter, which may want the lock.
         let answer = self.state.lock().answer.clone();
         match answer {
@@ -121,7 +128,7 @@ impl State {
         self.changed.notify_all();
         if waiting {
             // Nobody is told while the interpreter shuts down: nobody waits any more.
-            let _ = Python::try_attach(|py| {
+            let _ = attached(|py| {
                 let listeners: Vec<_> = self.lock().listeners.values().map(|listener| listener.clone_ref(py)).collect();
                 for listener in listeners {
                     // An event loop that is closed takes no more calls, and needs none.
@@ -139,9 +146,10 @@ impl State {
 impl Work {
     /// Begins work that only reads: stopping it drops it.
     pub(crate) fn reading<T: Serialize + Send + 'static>(
+        runtime: &Runtime,
         work: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> Result<Self> {
-        Self::begin(|mut asked, _| async move {
+    ) -> Self {
+        Self::begin(runtime, |mut asked, _| async move {
             tokio::select! {
                 biased;
                 () = asked_times(&mut asked, 1) => Err(cancelled()),
@@ -151,13 +159,13 @@ impl Work {
     }
 
     /// Begins a run.
-    pub(crate) fn run(apply: Apply) -> Result<Self> {
-        Self::begin(|asked, state| async move {
+    pub(crate) fn run(runtime: &Runtime, apply: Apply) -> Self {
+        Self::begin(runtime, |asked, state| async move {
             carry_out(apply, asked, &state).await.and_then(|receipt| written(&receipt))
         })
     }
 
-    fn begin<F>(work: impl FnOnce(watch::Receiver<u32>, Arc<State>) -> F) -> Result<Self>
+    fn begin<F>(runtime: &Runtime, work: impl FnOnce(watch::Receiver<u32>, Arc<State>) -> F) -> Self
     where
         F: Future<Output = Result<String>> + Send + 'static,
     {
@@ -165,7 +173,6 @@ impl Work {
         let state = Arc::<State>::default();
         let work = work(asked, Arc::clone(&state));
         let at_end = Arc::clone(&state);
-        let runtime = runtime()?;
         let task = runtime.spawn(work);
         runtime.spawn(async move {
             // A panic must not leave anybody waiting.
@@ -175,7 +182,7 @@ impl Work {
             let told = tokio::task::spawn_blocking(move || at_end.end(answer));
             let _ = told.await;
         });
-        Ok(Self { stop, state, home: Home::here() })
+        Self { stop, state, home: Home::here() }
     }
 }
 

@@ -128,7 +128,7 @@ impl Settings {
                 });
             }
             Some(KubeconfigSettings { path, context, .. }) => {
-                builder = builder.kubeconfig(Kubeconfig { path, context })
+                builder = builder.kubeconfig(Kubeconfig { path, context });
             }
             None => {}
         }

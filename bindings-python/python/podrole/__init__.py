@@ -18,6 +18,9 @@ True
 are in `podrole.grant`, a simulation for tests in `podrole.testing`, output for terminals in `podrole.console`.
 """
 
+import atexit as _atexit
+import os as _os
+
 from podrole import _podrole
 from podrole.artifacts import data_sync_statement, kustomize_patch, s3_policy, service_account_yaml, trust_document
 from podrole.client import AsyncClient, Client
@@ -93,3 +96,7 @@ __all__ = [
 ]
 
 __version__: str = _podrole.VERSION
+
+_atexit.register(_podrole.leave_interpreter)
+if hasattr(_os, "register_at_fork"):
+    _os.register_at_fork(after_in_child=_podrole.forked)

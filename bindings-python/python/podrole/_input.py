@@ -61,6 +61,11 @@ def optional_text(value: object, path: str) -> str | None:
     return None if value is None else text(value, path)
 
 
+def path_text(value: object, path: str) -> str:
+    """Check that a value is the path of a file: text, or a `pathlib.Path`."""
+    return text(os.fspath(value) if isinstance(value, os.PathLike) else value, path)
+
+
 def flag(value: object, path: str) -> bool:
     """Check that a value is True or False."""
     if not isinstance(value, bool):

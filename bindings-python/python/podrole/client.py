@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from podrole import _logging, _podrole
-from podrole._input import data_of, described, flag, invalid, optional_text, seconds
+from podrole._input import data_of, described, flag, invalid, optional_text, path_text, seconds
 from podrole.connection import (
     AwsCredentials,
     CredentialsSource,
@@ -18,12 +20,12 @@ from podrole.connection import (
     connection_of,
     session_region,
 )
-from podrole.errors import PodroleError
-from podrole.grant import Grant, GrantLike, grant_json
+from podrole.errors import InvalidInputError, PodroleError
+from podrole.grant import Grant, GrantLike, grant_json, in_words_of_python
 from podrole.plan import Plan
 from podrole.receipt import Receipt
 from podrole.report import Report
-from podrole.run import AsyncRun, EventListener, Run, finish, finish_async, wait, wait_async
+from podrole.run import AsyncRun, EventListener, Run, finish, finish_async, wait, wait_async, wait_for_all
 from podrole.testing import Memory
 
 Seconds: TypeAlias = float | timedelta
@@ -44,14 +46,14 @@ class _Base:
         endpoint_url: str | None = None,
         aws_timeout: Seconds | None = None,
         aws_attempts: int | None = None,
-        kubeconfig: bool | str | Kubeconfig | Mapping[str, str] | None = None,
+        kubeconfig: bool | str | os.PathLike[str] | Kubeconfig | Mapping[str, Any] | None = None,
         in_cluster: bool = False,
         token: TokenProvider | None = None,
         allow_any_endpoint: bool = False,
         kubernetes_timeout: Seconds | None = None,
         owner: str | None = None,
         propagation: Seconds | None = None,
-        file_root: str | None = None,
+        file_root: str | os.PathLike[str] | None = None,
     ) -> None:
         """Set a client of real services up.
 
@@ -87,7 +89,7 @@ class _Base:
         settings = {
             "owner": optional_text(owner, "owner"),
             "propagation": seconds(propagation, "propagation"),
-            "fileRoot": optional_text(file_root, "file_root"),
+            "fileRoot": None if file_root is None else path_text(file_root, "file_root"),
             "region": optional_text(region, "region") or session_region(session),
             "profile": optional_text(profile, "profile"),
             "endpointUrl": optional_text(endpoint_url, "endpoint_url"),
@@ -105,7 +107,11 @@ class _Base:
             kubeconfig=kubeconfig,
             token=token,
         )
-        self._open(_podrole.Client.connect(*connection.arguments()), connection.failed)
+        try:
+            native = _podrole.Client.connect(*connection.arguments())
+        except InvalidInputError as error:
+            raise in_words_of_python(error, settings) from None
+        self._open(native, connection.failed)
 
     def _open(self, native: _podrole.Client, failed: list[BaseException] | None = None) -> None:
         self._native: _podrole.Client | None = native
@@ -140,6 +146,8 @@ class _Base:
         return begin(self._native)
 
     def _reading(self, verb: str, grant: GrantLike) -> _podrole.Work:
+        if isinstance(grant, Plan):
+            raise invalid("this is a plan, and a grant is needed", "give one of its `grants`")
         value = grant_json(grant)
         return self._begin(lambda native: getattr(native, verb)(value))
 
@@ -148,6 +156,8 @@ class _Base:
         if isinstance(what, Plan):
             plan = what.to_json()
             return self._begin(lambda native: native.apply_plan(plan, options))
+        if isinstance(what, Receipt | Report):
+            raise invalid(f"this is a {type(what).__name__.lower()}, and a plan or grant is needed")
         if not isinstance(what, Grant):
             what = data_of(what, "the plan or grant")
             # What `json.loads` made of a saved plan is a plan as well.
@@ -181,6 +191,13 @@ class _Base:
 def _options(wait: Seconds | None, remove_provider: bool = False) -> str:
     options: dict[str, Any] = {"wait": seconds(wait, "wait"), "removeProvider": remove_provider}
     return json.dumps({key: value for key, value in options.items() if value is not None})
+
+
+def _check_listener(listener: object, *, awaited: bool) -> None:
+    if listener is not None and not callable(listener):
+        raise invalid(f"on_event must be a function, this is {described(listener)}")
+    if inspect.iscoroutinefunction(listener) and not awaited:
+        raise invalid("on_event must be a plain function here, this is an `async def`", "use AsyncClient, or a plain function")
 
 
 class Client(_Base):
@@ -232,6 +249,7 @@ class Client(_Base):
             PodroleError: What the first failed step met, with `leftovers` and `receipt`.
             Interrupted: Ctrl-C, with the receipt.
         """
+        _check_listener(on_event, awaited=False)
         return self._finished(self._applying(what, wait), on_event)
 
     def start_apply(self, what: Plan | GrantLike, *, wait: Seconds | None = None) -> Run:
@@ -275,6 +293,7 @@ class Client(_Base):
         Raises:
             PodroleError: As `apply`.
         """
+        _check_listener(on_event, awaited=False)
         return self._finished(self._revoking(grant, wait, receipt, remove_provider), on_event)
 
     def start_revoke(
@@ -289,12 +308,14 @@ class Client(_Base):
         return Run(self._kept(self._revoking(grant, wait, receipt, remove_provider)))
 
     def close(self) -> None:
-        """Close the client: runs under way go on to their end, which this waits for, and every further call is refused."""
+        """Close the client: runs under way go on to their end, which this waits for, and every further call is refused.
+
+        Raises:
+            Interrupted: Ctrl-C, which cancels the runs under way.
+        """
         self._native = None
         works, self._works = self._works, []
-        for work in works:
-            while not work.wait(0.05):
-                pass
+        wait_for_all(works)
 
     def __enter__(self) -> Self:
         """Give itself."""
@@ -303,8 +324,10 @@ class Client(_Base):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it."""
-        self.close()
+        """Close it; when the block was interrupted, cancel the runs under way first."""
+        self._native = None
+        works, self._works = self._works, []
+        wait_for_all(works, cancel=isinstance(error, KeyboardInterrupt | SystemExit))
 
     def _read(self, verb: str, grant: GrantLike) -> dict[str, Any]:
         try:
@@ -347,6 +370,7 @@ class AsyncClient(_Base):
         self, what: Plan | GrantLike, *, wait: Seconds | None = None, on_event: EventListener | None = None
     ) -> Receipt:
         """As `Client.apply`; events are received in the event loop."""
+        _check_listener(on_event, awaited=True)
         return await self._finished(self._applying(what, wait), on_event)
 
     def start_apply(self, what: Plan | GrantLike, *, wait: Seconds | None = None) -> AsyncRun:
@@ -371,6 +395,7 @@ class AsyncClient(_Base):
         on_event: EventListener | None = None,
     ) -> Receipt:
         """As `Client.revoke`; events are received in the event loop."""
+        _check_listener(on_event, awaited=True)
         return await self._finished(self._revoking(grant, wait, receipt, remove_provider), on_event)
 
     def start_revoke(
@@ -402,7 +427,10 @@ class AsyncClient(_Base):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it."""
+        """Close it; when the block was interrupted, cancel the runs under way first."""
+        if error is not None and not isinstance(error, Exception):
+            for work in self._works:
+                work.cancel()
         await self.close()
 
     async def _read(self, verb: str, grant: GrantLike) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, TypeAlias
 
-from podrole._input import described, invalid, text
+from podrole._input import data_of, described, invalid, path_text, text
 from podrole._records import Record
 
 
@@ -52,7 +53,7 @@ class Kubeconfig(Record):
         text: The kubeconfig itself as YAML or JSON, instead of a file.
     """
 
-    path: str | None = None
+    path: str | os.PathLike[str] | None = None
     context: str | None = None
     text: str | None = field(default=None, repr=False)
 
@@ -107,7 +108,7 @@ def connection_of(
     session: object | None,
     credentials: CredentialsSource | None,
     account_credentials: Mapping[str, CredentialsSource] | None,
-    kubeconfig: bool | str | Kubeconfig | Mapping[str, str] | None,
+    kubeconfig: bool | str | os.PathLike[str] | Kubeconfig | Mapping[str, Any] | None,
     token: TokenProvider | None,
 ) -> Connection:
     """Check the arguments of a client, and take functions and data apart."""
@@ -243,10 +244,10 @@ def _end(end: object, name: str) -> float | None:
 
 
 def _kubeconfig(given: object) -> Any:
-    if given is True or isinstance(given, str):
+    if given is True:
         return given
-    if isinstance(given, Kubeconfig):
-        return given.to_dict()
-    if isinstance(given, Mapping):
-        return dict(given)
+    if isinstance(given, str | os.PathLike):
+        return path_text(given, "kubeconfig")
+    if isinstance(given, Kubeconfig | Mapping):
+        return data_of({"kubeconfig": given}, "the kubeconfig")["kubeconfig"]
     raise invalid(f"kubeconfig must be True, a path or a Kubeconfig, this is {described(given)}")

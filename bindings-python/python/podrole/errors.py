@@ -25,7 +25,7 @@ Where Python has a class for the same thing, the error is of that class too: `ex
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
@@ -327,29 +327,40 @@ class Interrupted(KeyboardInterrupt):
         return self.error.leftovers if self.error is not None else Leftovers()
 
 
-def cancelled_with(
-    cancelled: asyncio.CancelledError, receipt: Receipt | None, error: PodroleError | None
-) -> asyncio.CancelledError:
-    """Let the cancellation of a task carry the receipt.
+def carrying(stopped: BaseException, receipt: Receipt | None, error: PodroleError | None) -> None:
+    """Let what stopped a run carry its receipt: the cancellation of a task, or what a signal handler raised.
 
-    It must stay exactly a `CancelledError`: `asyncio.timeout` knows no subclass.
+    It must stay what it is: `asyncio.timeout` knows no subclass of `CancelledError`.
     """
-    carried: Any = cancelled
-    carried.receipt = receipt
-    carried.leftovers = error.leftovers if error is not None else Leftovers()
-    cancelled.add_note(_interrupted(receipt, error))
-    return cancelled
+    stopped.add_note(_interrupted(receipt, error))
+    carried: Any = stopped
+    # An exception of the caller's own may take no attributes.
+    with contextlib.suppress(AttributeError, TypeError):
+        carried.receipt = receipt
+        carried.leftovers = error.leftovers if error is not None else Leftovers()
 
 
 def receipt_of(error: BaseException) -> Receipt | None:
-    """Give the receipt that an exception carries: a `PodroleError`, an `Interrupted`, or the `CancelledError` of a task.
+    """Give the receipt that an exception carries, itself or in what it was raised from.
+
+    Those of `PodroleError` and `Interrupted`, of the `CancelledError` of a task, and so of the `TimeoutError` that
+    `asyncio.timeout` makes of it.
 
     >>> import podrole
     >>> podrole.receipt_of(ZeroDivisionError()) is None
     True
     """
-    found: Receipt | None = getattr(error, "receipt", None)
-    return found
+    from podrole.receipt import Receipt
+
+    one: BaseException | None = error
+    seen: set[int] = set()
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        found = getattr(one, "receipt", None)
+        if isinstance(found, Receipt):
+            return found
+        one = one.__cause__ or one.__context__
+    return None
 
 
 def _interrupted(receipt: Receipt | None, error: PodroleError | None) -> str:

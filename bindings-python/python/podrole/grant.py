@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -140,12 +141,12 @@ class S3(Record):
     Attributes:
         buckets: Buckets by name.
         prefixes: Key prefixes that the access is limited to, the same in every bucket; default: whole buckets.
-        access: What may be done; default `read`.
+        access: What may be done.
     """
 
     buckets: tuple[str, ...]
     prefixes: tuple[str, ...] | None = None
-    access: S3Access | None = None
+    access: S3Access
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -313,12 +314,7 @@ class Grant(Document):
         try:
             return cls._of(json.loads(_podrole.grant_from_value(json_of(value, "the grant"))))
         except InvalidInputError as error:
-            # The core knows the words of the file; the caller wrote those of Python.
-            for name in given:
-                begin = camel(name)
-                if begin != name and error.message.startswith(begin):
-                    raise InvalidInputError(name + error.message[len(begin) :], remedy=error.remedy) from None
-            raise
+            raise in_words_of_python(error, map(camel, given)) from None
 
     def __repr__(self) -> str:
         """Show who becomes what."""
@@ -448,6 +444,15 @@ def grant_json(grant: object) -> str:
     if isinstance(grant, Grant):
         return grant.to_json()
     return json_of(grant, "the grant")
+
+
+def in_words_of_python(error: InvalidInputError, names: Iterable[str]) -> InvalidInputError:
+    """Name the argument as the caller wrote it: the core knows the words of the JSON forms."""
+    for name in names:
+        snake = re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
+        if re.match(rf"{name}\b", error.message):
+            return InvalidInputError(snake + error.message[len(name) :], remedy=error.remedy)
+    return error
 
 
 def _list(value: object, path: str) -> list[Any] | None:

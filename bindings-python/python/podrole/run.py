@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
+import inspect
 import json
 import logging
-import threading
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from podrole import _podrole
-from podrole.errors import Interrupted, PodroleError, cancelled_with
+from podrole._interrupts import TICK, Interrupts, tick
+from podrole.errors import Interrupted, PodroleError, carrying
 from podrole.events import Event, event_of
 from podrole.receipt import Receipt
 
 EventListener: TypeAlias = Callable[[Event], object]
-"""Receives events. What it raises is logged: it costs neither the run nor the receipt."""
-
-_TICK = 0.05
-"""How often the main thread looks for Ctrl-C while it waits, in seconds."""
+"""Receives events. What it raises is logged: it costs neither the run nor the receipt. For asyncio it may be an `async def`."""
 
 _AT_ONCE = 0.5
 """How long a run that was cancelled twice may take to write its receipt, in seconds."""
 
-_LONG = 3600.0
-
 _logger = logging.getLogger("podrole")
-
-
-def _tick() -> float:
-    # Only the main thread gets signals.
-    return _TICK if threading.current_thread() is threading.main_thread() else _LONG
 
 
 class Run:
@@ -96,10 +86,14 @@ class Run:
     def _event(self, index: int) -> Event | None:
         while index >= len(self._events):
             known = len(self._events)
-            try:
-                batch = self._work.events(known, _tick())
-            except KeyboardInterrupt:
-                raise _interrupted(self._work) from None
+            with Interrupts(self._work) as interrupts:
+                batch: str | None = "[]"
+                while batch == "[]" and not interrupts.count:
+                    batch = self._work.events(known, tick())
+                while interrupts.count and not self._work.wait(TICK):
+                    pass
+            if interrupts.count:
+                raise Interrupted(*_ending(self._work))
             if batch is None:
                 return None
             # Two threads may have asked for the same ones.
@@ -116,42 +110,87 @@ def finish(work: _podrole.Work, listener: EventListener | None = None) -> Receip
 def wait(work: _podrole.Work, listener: EventListener | None = None) -> str:
     """Wait for the end of work. Ctrl-C cancels it, and a second one does not wait for the step in flight."""
     told = 0
-    try:
-        while True:
-            if listener is not None:
-                batch = work.events(told, _tick())
-                if batch is None:
-                    break
+    with Interrupts(work) as interrupts:
+        try:
+            while listener is not None and (batch := work.events(told, tick())) is not None:
                 for one in json.loads(batch):
                     told += 1
+                    interrupts.listening = True
                     tell(listener, event_of(one))
-            elif work.wait(_tick()):
-                break
-        while (answer := work.answer()) is None:
-            work.wait(_tick())
-    except KeyboardInterrupt:
-        raise _interrupted(work) from None
+                    interrupts.listening = False
+            while not work.wait(tick()):
+                pass
+        except PodroleError:
+            raise
+        except BaseException as stopped:
+            # A signal handler of the caller's own, or a listener that ends the program: as Ctrl-C.
+            stop(work)
+            ending = _ending(work)
+            if isinstance(stopped, KeyboardInterrupt):
+                raise Interrupted(*ending) from None
+            carrying(stopped, *ending)
+            raise
+    if interrupts.count:
+        raise Interrupted(*_ending(work))
+    return _answer(work)
+
+
+def _answer(work: _podrole.Work) -> str:
+    answer = work.answer()
+    assert answer is not None
     return answer
 
 
-def tell(listener: EventListener, event: Event) -> None:
-    """Tell a listener an event. What it raises must not cost the receipt."""
+def tell(listener: EventListener, event: Event) -> object:
+    """Tell a listener an event, and give what it gives. What it raises must not cost the receipt."""
     try:
-        listener(event)
+        return listener(event)
     except Exception:
-        _logger.exception("a listener of events failed at %s; the run goes on", event.kind)
+        _listener_failed(event)
+        return None
 
 
-def _interrupted(work: _podrole.Work) -> Interrupted:
-    """Cancel work, wait for its end, and make the exception that carries the receipt."""
-    work.cancel()
+def _listener_failed(event: Event) -> None:
+    _logger.exception("a listener of events failed at %s; the run goes on", event.kind)
+
+
+async def _tell_async(listener: EventListener, event: Event) -> None:
+    given = tell(listener, event)
+    if inspect.isawaitable(given):
+        try:
+            await given
+        except Exception:
+            _listener_failed(event)
+
+
+def stop(*works: _podrole.Work) -> None:
+    """Cancel work and wait for its end; when interrupted again, do not wait for the steps in flight."""
     try:
-        while not work.wait(_TICK):
-            pass
+        for work in works:
+            work.cancel()
+        for work in works:
+            while not work.wait(TICK):
+                pass
     except KeyboardInterrupt:
-        work.cancel()
-        work.wait(_AT_ONCE)
-    return Interrupted(*_ending(work))
+        for work in works:
+            work.cancel()
+        for work in works:
+            work.wait(_AT_ONCE)
+
+
+def wait_for_all(works: Sequence[_podrole.Work], *, cancel: bool = False) -> None:
+    """Wait for the end of runs, whatever it is. Ctrl-C cancels them all, and gives the receipt of the first that it stopped."""
+    with Interrupts(*works) as interrupts:
+        if cancel:
+            for work in works:
+                work.cancel()
+        for work in works:
+            while not work.wait(tick()):
+                pass
+    if interrupts.count:
+        endings = [_ending(work) for work in works]
+        stopped = [ending for ending in endings if ending[1] is not None and ending[1].kind == "cancelled"]
+        raise Interrupted(*(stopped or endings)[0])
 
 
 def _ending(work: _podrole.Work) -> tuple[Receipt | None, PodroleError | None]:
@@ -250,13 +289,16 @@ async def finish_async(work: _podrole.Work, listener: EventListener | None = Non
 
 async def wait_async(work: _podrole.Work, listener: EventListener | None = None) -> str:
     """Wait for the end of work. The cancellation of the task cancels it, and a second one does not wait for the step in flight."""
+    # Not at the top: it takes a third of what else is imported, and who uses it has it already.
+    import asyncio
+
     told = 0
     try:
         if listener is not None:
             while (batch := work.events(told, 0)) is not None:
                 for one in json.loads(batch):
                     told += 1
-                    tell(listener, event_of(one))
+                    await _tell_async(listener, event_of(one))
                 await _changed(work, lambda told=told: work.events(told, 0) != "[]")  # type: ignore[misc]
         await _changed(work, lambda: work.wait(0))
     except asyncio.CancelledError as cancelled:
@@ -266,14 +308,15 @@ async def wait_async(work: _podrole.Work, listener: EventListener | None = None)
         except asyncio.CancelledError:
             work.cancel()
             work.wait(_AT_ONCE)
-        raise cancelled_with(cancelled, *_ending(work)) from None
-    answer = work.answer()
-    assert answer is not None
-    return answer
+        carrying(cancelled, *_ending(work))
+        raise
+    return _answer(work)
 
 
 async def _changed(work: _podrole.Work, done: Callable[[], bool]) -> None:
     """Wait until something holds that only news of the work can bring about."""
+    import asyncio
+
     if done():
         return
     loop = asyncio.get_running_loop()

@@ -140,7 +140,8 @@ class Memory:
     ['iam:CreateRole']
 
     Args:
-        world: What there is at the beginning; default `World.seed()`. What a mapping leaves out is filled in.
+        world: What there is at the beginning; default `World.seed()`. What a mapping leaves out is filled in, but for
+            `schemaVersion`, which is 1.
 
     Raises:
         InvalidInputError: It is no world.

@@ -1,0 +1,255 @@
+"""Endings from outside: the end of the interpreter, signals of one's own, deadlines. No abort, no lost receipt, no further step."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import podrole
+from podrole.events import Event
+from podrole.testing import Memory
+
+PREPARED = """
+    import asyncio, os, signal, sys, threading, podrole
+    from podrole.testing import Memory
+    grant = podrole.Grant(
+        cluster="devops_aurora", service_account="devops-aurora-1/app", role="app", policies=["AmazonS3FullAccess"])
+    memory = Memory()
+    client = podrole.Client.in_memory(memory)
+    def outcomes(receipt):
+        return [step.outcome.kind for step in receipt.steps]
+"""
+
+
+def program(text: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of its own."""
+    return subprocess.run(
+        [sys.executable, "-I", "-c", textwrap.dedent(PREPARED) + textwrap.dedent(text)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # A loop that is told by our threads, which are just about to leave.
+        """
+        later = podrole.AsyncClient.in_memory(memory)
+        print(asyncio.run(later.start_apply(grant).finish()).is_complete)
+        """,
+        # Records that are handed over while everything ends.
+        """
+        import logging
+        logging.basicConfig(level=1, filename=os.devnull)
+        for _ in range(20):
+            client.start_apply(grant)
+        """,
+        # Daemons that are in the middle of calls.
+        """
+        def busy():
+            while True:
+                podrole.Client.in_memory(Memory()).apply(grant)
+        for _ in range(4):
+            threading.Thread(target=busy, daemon=True).start()
+        """,
+        # Work that never ends.
+        """
+        memory.script("iam:CreateRole", "hang_before")
+        client.start_apply(grant)
+        threading.Thread(target=lambda: client.apply(grant), daemon=True).start()
+        """,
+    ],
+    ids=["asyncio", "logging", "daemons", "hanging"],
+)
+@pytest.mark.parametrize("time", range(3))
+def test_the_interpreter_ends_in_peace(text: str, time: int) -> None:
+    ended = program(text)
+    assert (ended.returncode, ended.stderr) == (0, ""), time
+
+
+def test_what_the_interpreters_end_closes_cannot_be_waited_for_any_more(grant: podrole.Grant) -> None:
+    ended = program(
+        """
+        import atexit, podrole._podrole
+        def late():
+            podrole._podrole.leave_interpreter()
+            print(client.apply(grant).is_complete)
+            asked = podrole.Client(credentials=lambda: None, region="ca-central-1")
+            try:
+                asked.plan(grant)
+            except podrole.CredentialsError as error:
+                print(error.message)
+        atexit.register(late)
+        """
+    )
+    assert ended.stdout.splitlines()[0] == "True", ended
+    assert "the interpreter that gives credentials has ended" in ended.stdout, ended
+
+
+@pytest.mark.parametrize("raised", ["SystemExit(7)", "Slotted()"])
+def test_what_a_signal_handler_raises_ends_the_run_as_ctrl_c_does(raised: str) -> None:
+    ended = program(
+        f"""
+        class Slotted(BaseException):
+            __slots__ = ()
+        def handler(number, frame):
+            raise {raised}
+        signal.signal(signal.SIGALRM, handler)
+        def told(event):
+            if event.kind == "step_started" and event.step == 1:
+                os.kill(os.getpid(), signal.SIGALRM)
+        memory.set_latency(0.05)
+        try:
+            client.apply(client.plan(grant), on_event=told)
+        except BaseException as error:
+            print(type(error).__name__, outcomes(podrole.receipt_of(error)))
+            print(*error.__notes__)
+        print([call.operation for call in memory.calls() if call.write])
+        """
+    )
+    name = raised.partition("(")[0]
+    assert f"{name} ['done', 'not_started', 'not_started']" in ended.stdout, ended
+    assert "interrupted after 1 of 3 steps" in ended.stdout, ended
+    assert "['iam:CreateRole']" in ended.stdout, ended
+
+
+def test_an_alarm_while_a_call_waits_carries_the_receipt() -> None:
+    ended = program(
+        """
+        def handler(number, frame):
+            raise TimeoutError("mine")
+        signal.signal(signal.SIGALRM, handler)
+        memory.set_latency(0.3)
+        plan = client.plan(grant)
+        run = client.start_apply(plan)
+        def later():
+            for event in run:
+                if event.kind == "step_started":
+                    os.kill(os.getpid(), signal.SIGALRM)
+                    return
+        threading.Thread(target=later).start()
+        try:
+            run.finish()
+        except TimeoutError as error:
+            print(error, outcomes(podrole.receipt_of(error)), error.leftovers.state)
+        """
+    )
+    assert "mine ['done', 'not_started', 'not_started'] remaining" in ended.stdout, ended
+
+
+def test_ctrl_c_while_a_client_is_closed_cancels_its_runs() -> None:
+    ended = program(
+        """
+        memory.set_latency(0.2)
+        plan = client.plan(grant)
+        try:
+            with client:
+                run = client.start_apply(plan)
+                def later():
+                    for event in run:
+                        if event.kind == "step_started":
+                            os.kill(os.getpid(), signal.SIGINT)
+                            return
+                threading.Thread(target=later).start()
+        except podrole.Interrupted as interrupted:
+            print(outcomes(interrupted.receipt))
+        print([call.operation for call in memory.calls() if call.write])
+        """
+    )
+    assert ended.stdout.splitlines() == ["['done', 'not_started', 'not_started']", "['iam:CreateRole']"], ended
+
+
+def test_the_receipt_is_found_through_a_deadline(grant: podrole.Grant) -> None:
+    memory = Memory()
+    memory.script("iam:AttachRolePolicy", "hang_before")
+    client = podrole.AsyncClient.in_memory(memory)
+    begun = asyncio.Event()
+
+    async def twice() -> None:
+        # The step hangs: a second cancellation is needed, as a loop's end gives it.
+        task = asyncio.create_task(with_deadline())
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    async def with_deadline() -> None:
+        def told(event: Event) -> None:
+            if event.kind == "step_finished":
+                deadline.reschedule(0)
+                asyncio.get_running_loop().call_later(0.01, begun.set)
+
+        async with asyncio.timeout(None) as deadline:
+            await client.apply(grant, on_event=told)
+
+    asyncio.run(twice())
+
+    memory = Memory()
+    memory.set_latency(0.05)
+    later = podrole.AsyncClient.in_memory(memory)
+
+    async def once() -> None:
+        def told(event: Event) -> None:
+            if event.kind == "step_started":
+                deadline.reschedule(0)
+
+        async with asyncio.timeout(None) as deadline:
+            await later.apply(grant, on_event=told)
+
+    with pytest.raises(TimeoutError) as caught:
+        asyncio.run(once())
+    receipt = podrole.receipt_of(caught.value)
+    assert receipt is not None
+    assert [step.outcome.kind for step in receipt.steps] == ["done", "not_started", "not_started", "not_started"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_after_a_fork_a_simulation_says_what_to_do() -> None:
+    ended = program(
+        """
+        import warnings
+        warnings.simplefilter("ignore")
+        client.plan(grant)
+        run = client.start_apply(grant)
+        child = os.fork()
+        if child == 0:
+            for use in (memory.world, memory.clear_calls, lambda: podrole.Client.in_memory(memory), run.cancel, run.finish):
+                try:
+                    use()
+                except podrole.ConfigInvalidError as error:
+                    print(error.message, flush=True)
+            os._exit(0)
+        os.waitpid(child, 0)
+        print(run.finish().is_complete)
+        """
+    )
+    simulation = "this simulation was made before this process was forked"
+    run = "this run was made before this process was forked"
+    assert ended.stdout.splitlines() == [simulation] * 3 + [run] * 2 + ["True"], ended
+
+
+def test_a_listener_may_be_async_for_asyncio_and_only_there(grant: podrole.Grant) -> None:
+    told = []
+
+    async def listener(event: Event) -> None:
+        await asyncio.sleep(0)
+        told.append(event.kind)
+
+    assert asyncio.run(podrole.AsyncClient.in_memory(Memory()).apply(grant, on_event=listener)).is_complete
+    assert (told[0], told[-1]) == ("started", "finished")
+    memory = Memory()
+    with pytest.raises(podrole.InvalidInputError, match="on_event must be a plain function"):
+        podrole.Client.in_memory(memory).apply(grant, on_event=listener)
+    for client in (podrole.Client.in_memory(memory), podrole.AsyncClient.in_memory(memory)):
+        with pytest.raises(podrole.InvalidInputError, match="on_event must be a function, this is 7"):
+            found = client.apply(grant, on_event=7)  # type: ignore[arg-type]
+            if not isinstance(found, podrole.Receipt):
+                asyncio.run(found)
+    assert memory.calls() == ()
