@@ -15,7 +15,8 @@ use crate::model::{Arn, PolicyName};
 use crate::observe::{Observed, Place, Read, sibling};
 use crate::plan::{identity_annotations, trust_requests};
 use crate::policy::{
-    DataSyncRequest, Decision, WebIdentity, evaluate_web_identity, merge_data_sync, subjects_allowed, wider_grants,
+    DataSyncRequest, Decision, Miss, WebIdentity, evaluate_web_identity, merge_data_sync, subjects_allowed,
+    wider_grants,
 };
 use crate::schema::SchemaVersion;
 
@@ -323,12 +324,13 @@ impl Checks<'_> {
                     format!("lets {} in with audience {}", request.subject(), request.audience),
                     "",
                 ),
-                Decision::Denied { reason, .. } => self.say(
+                Decision::Denied { miss, reason } => self.say(
                     CheckKind::Trust,
                     &resource,
                     Status::Failed,
                     format!("does not let {} in: {reason}", request.subject()),
-                    "apply the grant",
+                    // What others wrote is not podrole's to change.
+                    if miss == Miss::ExplicitDeny { "remove or narrow that Deny statement" } else { "apply the grant" },
                 ),
             }
         }

@@ -13,7 +13,7 @@ use crate::grant::Manage;
 use crate::marks::{self, CREATED_BY, RoleRecord};
 use crate::model::{Arn, NewRole, Quotas, Role, RoleName};
 use crate::observe::{Answer, Fact, Place, Read};
-use crate::policy::{Document, merge_data_sync, remove_data_sync};
+use crate::policy::{Document, merge_data_sync, remove_data_sync, rewritten};
 
 /// A new trust policy for a role that exists.
 pub(super) struct TrustChange {
@@ -296,10 +296,14 @@ impl Builder<'_> {
             .remedy("add the statement by hand, or set `role: {manage: merge}`"));
         }
         self.check_trust_size(scene, &resource, &trust)?;
-        let changes = requests
+        let mut changes: Vec<Change> = requests
             .iter()
             .map(|request| Change::add("trust", format!("{} (audience {})", request.subject(), request.audience)))
             .collect();
+        // Somebody may have edited our statement, even to make it narrower: what is taken back of that must be seen.
+        if let Some((before, after)) = requests.first().and_then(|request| rewritten(&role.trust, &trust, request)) {
+            changes.push(Change::new("trust statement", Some(before), Some(after)));
+        }
         Ok(Some(self.update_trust(
             scene,
             role,

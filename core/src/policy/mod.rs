@@ -39,6 +39,7 @@ pub use findings::{Finding, FindingKind, wider_grants};
 pub use s3::{BucketRef, S3Access, s3_policy};
 pub use statement::{Condition, Effect, Statement};
 pub use subjects::{Subjects, subjects_allowed};
+pub(crate) use trust::rewritten;
 pub use trust::{Merge, Removal, TrustState, merge_trust, remove_trust, trust_document};
 pub use trust_request::TrustRequest;
 

@@ -112,6 +112,33 @@ pub fn remove_trust(current: &Document, request: &TrustRequest) -> Removal {
     Removal { document, changed, foreign_left }
 }
 
+/// What our statement said besides its subjects, and what it says after a merge, where the two differ: somebody has edited it.
+pub(crate) fn rewritten(before: &Document, after: &Document, request: &TrustRequest) -> Option<(String, String)> {
+    let sid = request.sid();
+    let ours = |document: &Document| {
+        let statements = document.statements();
+        let found = statements.iter().position(|statement| statement.sid.as_ref() == Some(&sid))?;
+        document.statement_values().get(found).map(|value| without_subjects(value, &request.key("sub")))
+    };
+    let (before, after) = (ours(before)?, ours(after)?);
+    (meaning::of_statement(&before) != meaning::of_statement(&after)).then(|| (before.to_string(), after.to_string()))
+}
+
+/// The statement without Sid and subjects.
+fn without_subjects(statement: &Value, key: &str) -> Value {
+    let mut statement = statement.clone();
+    if let Some(elements) = statement.as_object_mut() {
+        elements.remove("Sid");
+    }
+    if let Some(block) = statement.get_mut("Condition").and_then(Value::as_object_mut) {
+        for keys in block.values_mut().filter_map(Value::as_object_mut) {
+            keys.retain(|name, _| !name.eq_ignore_ascii_case(key));
+        }
+        block.retain(|_, keys| keys.as_object().is_none_or(|keys| !keys.is_empty()));
+    }
+    statement
+}
+
 /// A trust policy sorted into other people's statements and ours.
 struct Sorted {
     /// Everything that stays as it is, in order.

@@ -7,7 +7,7 @@ use podrole::{Client, Grant};
 
 use crate::support::{
     CLUSTER, HOST, NAMESPACE, ROLE, ROLE_ARN, SERVICE_ACCOUNT, Scenario, account, crowded, namespace_mut, role,
-    scenarios, seed_grant,
+    role_mut, scenarios, seed_grant,
 };
 
 const PROVIDER: &str =
@@ -123,4 +123,44 @@ async fn only_a_token_of_the_service_account_with_the_audience_becomes_credentia
         let error = get_in(namespace, name, audience).unwrap_err();
         assert_eq!(error.get_code(), Some(code), "{namespace}/{name} for {audience}: {error:#}");
     }
+}
+
+/// Changes the trust of the example's role as somebody with the console would.
+fn edit_trust(memory: &Memory, edit: impl FnOnce(&mut Vec<serde_json::Value>)) {
+    memory.edit(|world| {
+        let role = role_mut(world, ROLE);
+        let mut trust = serde_json::to_value(&role.trust).unwrap();
+        edit(trust["Statement"].as_array_mut().unwrap());
+        role.trust = serde_json::from_value(trust).unwrap();
+    });
+}
+
+#[tokio::test]
+async fn a_condition_that_somebody_put_into_our_statement_is_not_taken_back_unseen() {
+    let memory = Memory::new(podrole::memory::World::seed());
+    let client = Client::in_memory(&memory);
+    client.apply(&seed_grant()).await.unwrap();
+    edit_trust(&memory, |statements| {
+        statements[0]["Condition"]["IpAddress"] = serde_json::json!({"aws:SourceIp": "10.0.0.0/8"});
+    });
+    let plan = client.plan(&seed_grant()).await.unwrap();
+    let change = plan.steps[0].changes.iter().find(|change| change.field == "trust statement");
+    let change = change.unwrap_or_else(|| panic!("{plan}"));
+    assert!(change.before.as_ref().unwrap().contains("10.0.0.0/8"), "{plan}");
+    assert!(!change.after.as_ref().unwrap().contains("10.0.0.0/8"), "{plan}");
+}
+
+#[tokio::test]
+async fn what_denies_a_pod_is_not_said_to_be_mended_by_an_apply() {
+    let memory = Memory::new(podrole::memory::World::seed());
+    let client = Client::in_memory(&memory);
+    client.apply(&seed_grant()).await.unwrap();
+    edit_trust(&memory, |statements| {
+        statements
+            .push(serde_json::json!({"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRoleWithWebIdentity"}));
+    });
+    assert!(client.plan(&seed_grant()).await.unwrap().is_empty());
+    let error = client.verify(&seed_grant()).await.unwrap().into_result().unwrap_err();
+    assert!(error.message().contains("denies it explicitly"), "{error:#}");
+    assert_eq!(error.get_remedy(), Some("remove or narrow that Deny statement"), "{error:#}");
 }
