@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import pathlib
+import signal
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +19,7 @@ import boto3 as untyped_boto3
 import pytest
 
 import podrole
+from podrole.events import Event
 
 boto3: Any = untyped_boto3
 ENV = pathlib.Path(__file__).parents[3] / "tests" / "env"
@@ -57,12 +60,18 @@ class World:
         self.kubectl("create", "namespace", NAMESPACE)
         self.kubectl("create", "deployment", "connections-app", "--image=app", "--replicas=2", "-n", NAMESPACE)
 
-    def control(self, path: str, body: object) -> None:
-        """Tell the front something."""
-        request = urllib.request.Request(
-            f"{self.front['endpoint']}/_front/{path}", method="PUT", data=json.dumps(body).encode()
-        )
-        urllib.request.urlopen(request).close()
+    def control(self, path: str, body: object = None, method: str = "PUT") -> Any:
+        """Tell or ask the front something."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.front['endpoint']}/_front/{path}", method=method, data=data)
+        with urllib.request.urlopen(request) as answer:
+            found = answer.read()
+        return json.loads(found) if found else None
+
+    def writes(self) -> list[str]:
+        """Give the changing calls on AWS since the log was cleared."""
+        calls = [call["action"] for call in self.control("log", method="GET")]
+        return [one for one in calls if one.startswith(("Create", "Attach", "Put", "Tag", "Update", "Delete", "Detach"))]
 
     def kubectl(self, *arguments: str) -> str:
         """Look at the cluster with another tool."""
@@ -114,8 +123,8 @@ def test_the_same_with_asyncio_and_a_kubeconfig(world: World, grant: podrole.Gra
             session=world.session, endpoint_url=world.front["endpoint"], kubeconfig=world.plane["kubeconfig"]
         )
         async with client:
-            receipt = await client.apply(grant)
-            assert (await client.verify(grant)).passed
+            receipt = await client.apply(grant, wait=120)
+            (await client.verify(grant)).raise_for_failures()
             await client.revoke(grant, receipt=receipt)
 
     asyncio.run(main())
@@ -168,3 +177,107 @@ def test_a_token_function_reaches_the_api_server_that_eks_tells(world: World, gr
     with podrole.Client(session=world.session, endpoint_url=world.front["endpoint"], token=give) as client:
         assert not client.plan(grant).is_empty
     assert {(request.name, request.endpoint) for request in requests} == {(CLUSTER, world.plane["server"])}
+
+
+def test_the_wrong_cluster_gets_no_write(world: World, grant: podrole.Grant) -> None:
+    elsewhere = pathlib.Path(world.plane["kubeconfig"]).read_text(encoding="utf-8").replace("127.0.0.1", "localhost")
+    world.control("log", method="DELETE")
+    with (
+        podrole.Client(
+            session=world.session, endpoint_url=world.front["endpoint"], kubeconfig=podrole.Kubeconfig(text=elsewhere)
+        ) as client,
+        pytest.raises(podrole.ConfigInvalidError, match="localhost"),
+    ):
+        client.apply(grant)
+    assert world.writes() == []
+
+
+def test_a_kubeconfig_by_path_and_by_context(world: World, grant: podrole.Grant) -> None:
+    path = pathlib.Path(world.plane["kubeconfig"])
+    context = world.kubectl("config", "current-context").strip()
+    for kubeconfig in (path, podrole.Kubeconfig(path=path, context=context), {"path": str(path)}):
+        with podrole.Client(
+            session=world.session, endpoint_url=world.front["endpoint"], kubeconfig=kubeconfig
+        ) as client:
+            assert not client.plan(grant).is_empty
+    with podrole.Client(
+        session=world.session,
+        endpoint_url=world.front["endpoint"],
+        kubeconfig=podrole.Kubeconfig(path=path, context="nope"),
+    ) as client, pytest.raises(podrole.ConfigInvalidError, match="nope"):
+        client.plan(grant)
+
+
+def test_credentials_of_botocore_that_refresh_themselves_are_asked_again_by_every_client(
+    world: World, grant: podrole.Grant
+) -> None:
+    from botocore.credentials import RefreshableCredentials
+
+    keys = {
+        "access_key": world.front["access_key"],
+        "secret_key": world.front["secret_key"],
+        "token": None,
+        "expiry_time": (datetime.now(timezone.utc) + timedelta(hours=1)).isoformat(),
+    }
+    fetched: list[str] = []
+
+    def fetch() -> dict[str, Any]:
+        fetched.append("fetch")
+        return {**keys, "expiry_time": (datetime.now(timezone.utc) + timedelta(hours=1)).isoformat()}
+
+    credentials = RefreshableCredentials.create_from_metadata(
+        {**keys, "expiry_time": datetime.now(timezone.utc).isoformat()}, fetch, "a test"
+    )
+    with podrole.Client(credentials=credentials, region=REGION, endpoint_url=world.front["endpoint"]) as client:
+        assert not client.plan(grant).is_empty
+    # They had ended: botocore fetched others, once.
+    assert fetched == ["fetch"]
+
+
+def test_an_interruption_and_a_lost_answer_and_going_on_from_there(world: World, grant: podrole.Grant) -> None:
+    with podrole.Client(session=world.session, endpoint_url=world.front["endpoint"]) as client:
+        # Long enough for the interruption to come while the role is being made.
+        world.control("faults", [{"action": "CreateRole", "hang_seconds": 0.5}])
+
+        def press(event: Event) -> None:
+            if event.kind == "step_started":
+                signal.raise_signal(signal.SIGINT)
+
+        with pytest.raises(podrole.Interrupted) as interrupted:
+            client.apply(grant, on_event=press)
+        assert interrupted.value.leftovers == podrole.errors.Leftovers("remaining", ("create role connections-role-test",))
+        assert interrupted.value.receipt is not None
+        assert {step.outcome.kind for step in interrupted.value.receipt.steps} == {"done", "not_started"}
+
+        refused = {"action": "AttachRolePolicy", "after": True, "status": 400, "code": "Strange", "message": "x"}
+        world.control("faults", [refused])
+        with pytest.raises(podrole.PodroleError) as failed:
+            client.apply(grant)
+        assert failed.value.aws_code == "Strange"
+
+        receipt = client.apply(grant)
+        assert receipt.is_complete
+        client.revoke(grant, receipt=receipt)
+        assert client.plan_revoke(grant).is_empty
+
+
+def test_the_deployment_script_of_the_examples(world: World, grant: podrole.Grant, tmp_path: pathlib.Path) -> None:
+    examples = ENV.parents[1] / "examples" / "python"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "AWS_ACCESS_KEY_ID": world.front["access_key"],
+        "AWS_SECRET_ACCESS_KEY": world.front["secret_key"],
+        "AWS_ENDPOINT_URL": world.front["endpoint"],
+        "AWS_REGION": REGION,
+        "COLUMNS": "160",
+    }
+    command = [sys.executable, "-P", "-B", str(examples / "deploy.py"), str(examples / "grants.yaml"), "--yes"]
+    first = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert (first.returncode, "create role connections-role-test" in first.stdout) == (0, True), first
+    again = subprocess.run(
+        [*command, "--kubeconfig", world.plane["kubeconfig"]], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert (again.returncode, "nothing to apply" in again.stdout) == (0, True), again
+    with podrole.Client(session=world.session, endpoint_url=world.front["endpoint"]) as client:
+        client.revoke(podrole.Grant.from_file(examples / "grants.yaml")[0])
