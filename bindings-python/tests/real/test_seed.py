@@ -16,9 +16,11 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import boto3 as untyped_boto3
+import botocore.credentials
 import pytest
 
 import podrole
+from podrole.errors import Leftovers
 from podrole.events import Event
 
 boto3: Any = untyped_boto3
@@ -211,8 +213,7 @@ def test_a_kubeconfig_by_path_and_by_context(world: World, grant: podrole.Grant)
 def test_credentials_of_botocore_that_refresh_themselves_are_asked_again_by_every_client(
     world: World, grant: podrole.Grant
 ) -> None:
-    from botocore.credentials import RefreshableCredentials
-
+    refreshable: Any = botocore.credentials.RefreshableCredentials
     keys = {
         "access_key": world.front["access_key"],
         "secret_key": world.front["secret_key"],
@@ -225,7 +226,7 @@ def test_credentials_of_botocore_that_refresh_themselves_are_asked_again_by_ever
         fetched.append("fetch")
         return {**keys, "expiry_time": (datetime.now(timezone.utc) + timedelta(hours=1)).isoformat()}
 
-    credentials = RefreshableCredentials.create_from_metadata(
+    credentials = refreshable.create_from_metadata(
         {**keys, "expiry_time": datetime.now(timezone.utc).isoformat()}, fetch, "a test"
     )
     with podrole.Client(credentials=credentials, region=REGION, endpoint_url=world.front["endpoint"]) as client:
@@ -245,7 +246,7 @@ def test_an_interruption_and_a_lost_answer_and_going_on_from_there(world: World,
 
         with pytest.raises(podrole.Interrupted) as interrupted:
             client.apply(grant, on_event=press)
-        assert interrupted.value.leftovers == podrole.errors.Leftovers("remaining", ("create role connections-role-test",))
+        assert interrupted.value.leftovers == Leftovers("remaining", ("create role connections-role-test",))
         assert interrupted.value.receipt is not None
         assert {step.outcome.kind for step in interrupted.value.receipt.steps} == {"done", "not_started"}
 
