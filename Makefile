@@ -46,8 +46,9 @@ test: prerequisites fmt-check test-core lint test-rust test-python test-node tes
 test-core: ## the pure core and the in-memory world, without AWS SDK and kube: the inner loop
 	cargo test --locked $(pure)
 
-test-rust: ## every Rust test, doctests included, on the real components
-	@$(with_environment); set -x; cargo test --locked $(everything)
+# What `test-core` ran needs no second run: its tests know the in-memory world alone.
+test-rust: ## the Rust tests of the adapters and on the real components, doctests included
+	@$(with_environment); set -x; cargo test --locked $(everything) --lib --test real; cargo test --locked $(everything) --doc
 
 test-python: ## the wheel, in a clean virtual environment
 	@$(with_tools); scripts/test-python
