@@ -6,6 +6,8 @@
 use pyo3::pymodule;
 
 mod artifacts;
+#[cfg(podrole_bench)]
+mod bench;
 mod client;
 mod connect;
 mod failure;
@@ -25,6 +27,9 @@ mod _podrole {
 
     #[pymodule_export]
     use crate::artifacts::{data_sync_statement, kustomize_patch, s3_policy, service_account_yaml, trust_document};
+    #[cfg(podrole_bench)]
+    #[pymodule_export]
+    use crate::bench::core_plans;
     #[pymodule_export]
     use crate::client::Client;
     #[pymodule_export]

@@ -21,6 +21,10 @@ PREPARED = """
         cluster="devops_aurora", service_account="devops-aurora-1/app", role="app", policies=["AmazonS3FullAccess"])
     memory = Memory()
     client = podrole.Client.in_memory(memory)
+    def main_thread_waits():
+        # It takes Ctrl-C over then.
+        while signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            pass
     def outcomes(receipt):
         return [step.outcome.kind for step in receipt.steps]
 """
@@ -130,6 +134,7 @@ def test_an_alarm_while_a_call_waits_carries_the_receipt() -> None:
         plan = client.plan(grant)
         run = client.start_apply(plan)
         def later():
+            main_thread_waits()
             for event in run:
                 if event.kind == "step_started":
                     os.kill(os.getpid(), signal.SIGALRM)
@@ -153,6 +158,7 @@ def test_ctrl_c_while_a_client_is_closed_cancels_its_runs() -> None:
             with client:
                 run = client.start_apply(plan)
                 def later():
+                    main_thread_waits()
                     for event in run:
                         if event.kind == "step_started":
                             os.kill(os.getpid(), signal.SIGINT)
