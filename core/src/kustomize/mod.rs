@@ -139,7 +139,19 @@ pub fn set_service_account(
     service_account: &str,
 ) -> Result<KustomizeEdit, KustomizeError> {
     check_name("service account", service_account)?;
-    set::set(&Kustomization::read(kustomization, files, target)?, service_account)
+    let edit = set::set(&Kustomization::read(kustomization, files, target)?, service_account)?;
+    // YAML can be written in more ways than anybody edits by hand: an edit that does not read back as meant is none.
+    let after = edit.kustomization.as_deref().unwrap_or(kustomization);
+    let patched: BTreeMap<String, String> =
+        files.iter().chain(&edit.files).map(|(name, text)| (name.clone(), text.clone())).collect();
+    match service_account_of(after, &patched, target) {
+        Ok(Some(named)) if named == service_account => Ok(edit),
+        _ => Err(KustomizeError::Unsupported {
+            file: patches::FILE.to_owned(),
+            line: 1,
+            what: "it is written in a way that cannot be edited".to_owned(),
+        }),
+    }
 }
 
 /// Undoes [`set_service_account`]: removes what it added and restores what it replaced, byte for byte.

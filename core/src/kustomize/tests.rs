@@ -68,6 +68,14 @@ fn the_patch_is_the_seeds_with_add() {
 }
 
 #[test]
+fn an_empty_block_before_another_key_is_not_taken_for_that_key() {
+    let text = "patches:\n  - patch: |-\nlabels: []\n";
+    let after = set(text);
+    assert_eq!(service_account_of(&after, &Files::new(), &workload()).unwrap().as_deref(), Some(NEW), "{after}");
+    assert!(after.starts_with("patches:\n  - patch: |-\n  - patch:") && after.ends_with("labels: []\n"), "{after}");
+}
+
+#[test]
 fn every_fixture_sets_stays_and_comes_back() {
     let fixtures = fixtures();
     assert_eq!(fixtures.len(), 23);

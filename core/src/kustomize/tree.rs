@@ -159,7 +159,14 @@ fn node<'a>(
     parser: &mut Parser<'a, impl serde_saphyr::granit_parser::BorrowedInput<'a>>,
     comments: &mut Vec<Range<usize>>,
 ) -> Result<Node, Fault> {
-    let at = bytes(span);
+    let mut at = bytes(span);
+    if let Event::Scalar(value, ScalarStyle::Literal | ScalarStyle::Folded, ..) = &event
+        && value.trim().is_empty()
+    {
+        // The parser places an empty block scalar where the next thing stands, which may be another key of the mapping.
+        let end = text[..at.start].trim_end().len();
+        at = end..end;
+    }
     let make = |end: usize, anchor: usize, kind: Kind| Node {
         start: at.start,
         end,
@@ -170,7 +177,7 @@ fn node<'a>(
     Ok(match event {
         Event::Scalar(value, style, anchor, _) => {
             let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-            let end = if block { at.start + text[at.clone()].trim_end().len() } else { at.end };
+            let end = if block { at.start + text[at.start..at.end].trim_end().len() } else { at.end };
             make(end, anchor, Kind::Scalar { value: value.into_owned(), style })
         }
         Event::Alias(_) | Event::UnresolvedAlias(_) => make(at.end, 0, Kind::Alias),
