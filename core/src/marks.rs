@@ -7,6 +7,7 @@
 //! | `podrole.dev/inline/<grant>/<hash>` = policy name | a role we made | this grant wrote it |
 //! | `podrole.dev/data-sync/<grant>/<hash>` = role name | a role we made | this grant has a statement in that role's trust |
 //! | `podrole.dev/subject/<grant>/<hash>` = `namespace/name` | a role we made | this grant let that further service account in |
+//! | `podrole.dev/left/<grant>/<hash>` = `namespace/name` | a role we made | this grant was revoked, and its statement had to stay as the only one |
 //! | `podrole.dev/grant/<grant>` = role name | a policy we made | this grant uses it |
 //! | `podrole.dev/workloads` = `deployment/name,…` | service account | these workloads were pointed at it |
 //! | `podrole.dev/former-values` = JSON | service account | what annotations and labels said that were taken over from other managers |
@@ -39,6 +40,8 @@ pub(crate) enum RoleRecord {
     DataSync(RoleName),
     /// A further service account, `namespace/name`; the grant's own needs no record.
     Subject(String),
+    /// A service account that was shut out, but for a trust policy that cannot be empty.
+    Left(String),
 }
 
 impl RoleRecord {
@@ -49,6 +52,7 @@ impl RoleRecord {
             Self::Inline(name) => ("inline", name.as_str()),
             Self::DataSync(role) => ("data-sync", role.as_str()),
             Self::Subject(subject) => ("subject", subject.as_str()),
+            Self::Left(subject) => ("left", subject.as_str()),
         };
         (format!("{OWN_PREFIX}{kind}/{grant}/{}", short_hash(value)), escape(value))
     }
@@ -59,7 +63,7 @@ impl RoleRecord {
             Self::Attached(arn) => format!("policy {arn}"),
             Self::Inline(name) => format!("inline policy {name}"),
             Self::DataSync(role) => format!("role {role}"),
-            Self::Subject(subject) => format!("service account {subject}"),
+            Self::Subject(subject) | Self::Left(subject) => format!("service account {subject}"),
         }
     }
 
@@ -73,6 +77,7 @@ impl RoleRecord {
             "inline" => Self::Inline(PolicyName::new(value).ok()?),
             "data-sync" => Self::DataSync(RoleName::new(value).ok()?),
             "subject" => Self::Subject(value),
+            "left" => Self::Left(value),
             _ => return None,
         };
         Some((grant.to_owned(), record))
@@ -186,6 +191,7 @@ mod tests {
             RoleRecord::Inline(PolicyName::new("a,b=c@d").expect("legal")),
             RoleRecord::DataSync(RoleName::new("sync+role").expect("legal")),
             RoleRecord::Subject("team-*/app".to_owned()),
+            RoleRecord::Left("team/app".to_owned()),
         ];
         let tags: BTreeMap<String, String> = records.iter().map(|record| record.tag("0a1b2c3d")).collect();
         let legal = |c: char| c.is_alphanumeric() || "_.:/=+-@".contains(c);

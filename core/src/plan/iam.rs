@@ -6,8 +6,9 @@ use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
 use super::policies::Wanted;
+use super::retire::left_behind;
 use super::role_settings::{check_records, check_tag_count};
-use super::trust::{data_sync_request, merged, trust_requests};
+use super::trust::{data_sync_request, merged, trust_requests, without};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::Manage;
 use crate::marks::{self, CREATED_BY, RoleRecord};
@@ -34,7 +35,7 @@ impl Builder<'_> {
         self.refuse_pod_identity(scene)?;
         self.note_unread(scene);
         let mut before_role = self.provider(scene, &place)?;
-        let wanted = self.wanted_policies(scene, &place)?;
+        let mut wanted = self.wanted_policies(scene, &place)?;
         let role_arn = match self.world.role(&scene.account, &scene.grant.role) {
             Some(role) => role.arn.clone(),
             None => Arn::role(&place.partition, &place.account, scene.grant.role_path.as_str(), &scene.grant.role),
@@ -48,19 +49,25 @@ impl Builder<'_> {
         }
         let records = scene.records(&wanted);
         let exists = self.role_as_named(scene);
+        let created = exists.as_ref().is_none_or(|role| self.is_ours(&role.tags));
+        // On a role of ours that is there, the records come before what they are about: policies, and service accounts in the trust. A new
+        // role has them from the beginning, and policies are made at the same time.
+        let recorded = match &exists {
+            Some(role) if created => self.record(scene, role, &records)?,
+            _ => None,
+        };
+        self.make_policies(scene, &mut wanted, recorded.as_slice())?;
         let role_step = match &exists {
             None => Some(self.create_role(scene, &place, &records, &mut before_role)?),
-            Some(role) => self.merge_role(scene, &place, role, &before_role)?,
+            Some(role) => {
+                before_role.extend(recorded);
+                self.merge_role(scene, &place, role, &before_role)?
+            }
         };
         let mut named = before_role.clone();
         named.extend(role_step);
         let mut ready = named.clone();
-        let created = exists.is_none() || exists.as_ref().is_some_and(|role| self.is_ours(&role.tags));
-        let recorded = match &exists {
-            Some(role) if created => self.record(scene, role, &records, role_step)?,
-            _ => None,
-        };
-        let mut after_role: Vec<u32> = role_step.into_iter().chain(recorded).collect();
+        let mut after_role: Vec<u32> = role_step.into_iter().collect();
         after_role.extend(&before_role);
         let retires = exists.as_ref().filter(|_| created);
         // What makes room goes first; otherwise what is new comes first, so that there is no gap.
@@ -279,13 +286,21 @@ impl Builder<'_> {
         let grant = scene.grant;
         let resource = format!("role {}", grant.role);
         let requests = trust_requests(grant, place, &self.options.owner);
-        let (merged, findings) = merged(Some(&role.trust), &requests);
+        let (mut merged, findings) = merged(Some(&role.trust), &requests);
+        let (left, left_keys) = match grant.grant.role.manage {
+            Manage::Observe => (Vec::new(), Vec::new()),
+            _ => left_behind(scene, role, place, &self.options.owner, &requests),
+        };
+        let removal = without(merged.as_ref().unwrap_or(&role.trust), &left);
+        if removal.changed {
+            merged = removal.document;
+        }
         for finding in findings {
             self.note(Level::Warning, &resource, format!("trust policy: {finding}"));
         }
         self.role_settings(scene, role)?;
         let Some(trust) = merged else {
-            return Ok(None);
+            return Ok(self.forget(scene, role, left_keys, after));
         };
         if grant.grant.role.manage == Manage::Observe {
             return Err(Error::new(
@@ -296,15 +311,16 @@ impl Builder<'_> {
             .remedy("add the statement by hand, or set `role: {manage: merge}`"));
         }
         self.check_trust_size(scene, &resource, &trust)?;
-        let mut changes: Vec<Change> = requests
+        let added = requests
             .iter()
-            .map(|request| Change::add("trust", format!("{} (audience {})", request.subject(), request.audience)))
-            .collect();
+            .map(|request| Change::add("trust", format!("{} (audience {})", request.subject(), request.audience)));
+        let removed = left.iter().map(|request| Change::remove("trust", request.subject()));
+        let mut changes: Vec<Change> = added.chain(removed).collect();
         // Somebody may have edited our statement, even to make it narrower: what is taken back of that must be seen.
         if let Some((before, after)) = requests.first().and_then(|request| rewritten(&role.trust, &trust, request)) {
             changes.push(Change::new("trust statement", Some(before), Some(after)));
         }
-        Ok(Some(self.update_trust(
+        let step = self.update_trust(
             scene,
             role,
             TrustChange {
@@ -314,7 +330,31 @@ impl Builder<'_> {
                 changes,
                 after: after.to_vec(),
             },
-        )))
+        );
+        self.forget(scene, role, left_keys, &[step]);
+        Ok(Some(step))
+    }
+
+    /// Removes the marks of those who are in no trust policy any more.
+    fn forget(&mut self, scene: &Scene<'_>, role: &Role, keys: Vec<String>, after: &[u32]) -> Option<u32> {
+        if keys.is_empty() {
+            return None;
+        }
+        let resource = format!("role {}", role.name);
+        self.set_role(scene, role, |role| role.tags.retain(|key, _| !keys.contains(key)));
+        let changes =
+            keys.iter().filter_map(|key| Some(Change::remove(format!("tag {key}"), role.tags.get(key)?))).collect();
+        Some(self.aws(
+            scene,
+            Draft {
+                summary: format!("remove the record of who is left from {resource}"),
+                why: "the trust policy lets nobody in any more who was revoked".to_owned(),
+                resource,
+                changes,
+                after: after.to_vec(),
+                action: Action::UntagRole { role: role.name.clone(), keys },
+            },
+        ))
     }
 
     fn data_syncs(&mut self, scene: &Scene<'_>, role_arn: &Arn, after: &[u32]) -> Result<()> {
@@ -359,12 +399,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn update_trust(&mut self, scene: &Scene<'_>, role: &Role, change: TrustChange) -> u32 {
-        let mut changed = role.clone();
-        changed.trust = change.trust.clone();
-        self.world.set(
-            Read::Role { account: scene.account.clone(), role: role.name.clone() },
-            Fact::Present(Answer::Role(changed)),
-        );
+        self.set_role(scene, role, |role| role.trust = change.trust.clone());
         self.aws(
             scene,
             Draft {

@@ -14,13 +14,13 @@ use crate::policy::{Document, INLINE_TOTAL, MANAGED_POLICY_SIZE};
 
 /// What a policy of the grant comes to.
 pub(super) enum Wanted {
-    /// A managed policy on the role; `step` creates or changes it first.
-    Attached { arn: Arn, step: Option<u32> },
+    /// A managed policy on the role. Made from `document`, `step` creates or changes it first.
+    Attached { arn: Arn, document: Option<(Document, Manage)>, step: Option<u32> },
     /// An inline policy.
     Inline { name: PolicyName, document: Document, manage: Manage },
 }
 impl Builder<'_> {
-    pub(super) fn wanted_policies(&mut self, scene: &Scene<'_>, place: &Place) -> Result<Vec<Wanted>> {
+    pub(super) fn wanted_policies(&self, scene: &Scene<'_>, place: &Place) -> Result<Vec<Wanted>> {
         let mut wanted = Vec::new();
         for policy in &scene.grant.policies {
             let name = policy.name.as_ref().map(PolicyName::as_str);
@@ -29,22 +29,32 @@ impl Builder<'_> {
                 (PolicyContent::Managed(source, _), Some(arn), Some(_)) => {
                     let document = source.document(&place.partition)?;
                     check_size(&format!("policy {arn}"), document.size(), self.managed_limit(scene))?;
-                    let step = self.managed_document(scene, &arn, &document, policy.manage)?;
-                    Wanted::Attached { arn, step }
+                    Wanted::Attached { arn, document: Some((document, policy.manage)), step: None }
                 }
                 (PolicyContent::Inline(source), _, Some(name)) => Wanted::Inline {
                     name: name.clone(),
                     document: source.document(&place.partition)?,
                     manage: policy.manage,
                 },
-                (_, Some(arn), _) => {
-                    self.require_policy(scene, &arn)?;
-                    Wanted::Attached { arn, step: None }
-                }
+                (_, Some(arn), _) => Wanted::Attached { arn, document: None, step: None },
                 _ => return Err(Error::new(ErrorKind::Unexpected, "a policy without a name")),
             });
         }
         Ok(wanted)
+    }
+
+    /// Makes the policies that the grant has the documents of, and makes sure that there are the others.
+    pub(super) fn make_policies(&mut self, scene: &Scene<'_>, wanted: &mut [Wanted], after: &[u32]) -> Result<()> {
+        for policy in wanted {
+            match policy {
+                Wanted::Attached { arn, document: Some((document, manage)), step } => {
+                    *step = self.managed_document(scene, arn, document, *manage, after)?;
+                }
+                Wanted::Attached { arn, .. } => self.require_policy(scene, arn)?,
+                Wanted::Inline { .. } => {}
+            }
+        }
+        Ok(())
     }
 
     fn managed_limit(&self, scene: &Scene<'_>) -> usize {
@@ -77,6 +87,7 @@ impl Builder<'_> {
         arn: &Arn,
         document: &Document,
         manage: Manage,
+        after: &[u32],
     ) -> Result<Option<u32>> {
         let resource = format!("policy {}", arn.name());
         let user = (marks::policy_user(&scene.id), marks::policy_user_role(&scene.grant.role));
@@ -98,7 +109,7 @@ impl Builder<'_> {
                         Change::add("document", describe(document)),
                         Change::add("size", format!("{size} characters")),
                     ],
-                    after: Vec::new(),
+                    after: after.to_vec(),
                     action: Action::CreatePolicy {
                         policy: NewPolicy { arn: arn.clone(), description: None, document: document.clone(), tags },
                     },
@@ -146,7 +157,7 @@ impl Builder<'_> {
                     why: "its document differs from the grant's".to_owned(),
                     resource: resource.clone(),
                     changes,
-                    after: Vec::new(),
+                    after: after.to_vec(),
                     action: Action::UpdatePolicy {
                         arn: arn.clone(),
                         before: current.unwrap_or_else(|| document.clone()),
@@ -166,7 +177,7 @@ impl Builder<'_> {
                     why: "so that it is removed with its last grant".to_owned(),
                     resource,
                     changes: vec![Change::add(format!("tag {}", user.0), user.1.clone())],
-                    after: Vec::new(),
+                    after: after.to_vec(),
                     action: Action::TagPolicy { arn: arn.clone(), tags: BTreeMap::from([user]) },
                 },
             ));
@@ -218,7 +229,7 @@ impl Builder<'_> {
         let mut inline_size = None;
         for policy in wanted {
             match policy {
-                Wanted::Attached { arn, step } => {
+                Wanted::Attached { arn, step, .. } => {
                     steps.extend(step);
                     if attached.contains(arn) {
                         continue;

@@ -1,5 +1,7 @@
 //! What a grant put on a role and no longer asks for, or takes back: removed by its records, kept where another grant has it too.
 
+use std::collections::BTreeSet;
+
 use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
@@ -9,7 +11,7 @@ use super::trust::recorded_request;
 use crate::grant::grant_id;
 use crate::marks::{self, RoleRecord};
 use crate::model::{Arn, PolicyName, Role};
-use crate::observe::{Answer, Fact, Read};
+use crate::observe::{Answer, Fact, Place, Read};
 use crate::policy::{Document, TrustRequest, remove_trust};
 
 impl Builder<'_> {
@@ -17,7 +19,8 @@ impl Builder<'_> {
     pub(super) fn retire(&mut self, scene: &Scene<'_>, role: &Role, keep: &[RoleRecord]) -> Vec<u32> {
         let mut steps = Vec::new();
         for record in marks::role_records(&role.tags, &scene.id) {
-            if !keep.contains(&record) {
+            // Who was left behind is the trust policy's business.
+            if !keep.contains(&record) && !matches!(record, RoleRecord::Left(_)) {
                 steps.extend(self.take_back(scene, role, &record, &[]));
             }
         }
@@ -90,7 +93,7 @@ impl Builder<'_> {
                     done.extend(self.shut_out(scene, role, subject, after));
                 }
             }
-            RoleRecord::Inline(_) | RoleRecord::DataSync(_) | RoleRecord::Subject(_) => {}
+            RoleRecord::Inline(_) | RoleRecord::DataSync(_) | RoleRecord::Subject(_) | RoleRecord::Left(_) => {}
         }
         let (key, value) = record.tag(&scene.id);
         let resource = format!("role {}", role.name);
@@ -250,7 +253,34 @@ impl Builder<'_> {
 fn is_granted(scene: &Scene<'_>, role: &Role, subject: &str) -> bool {
     let Some(place) = &scene.place else { return false };
     let own = grant_id(&place.issuer, subject);
-    own != scene.id && marks::all_records(&role.tags).iter().any(|(grant, _)| *grant == own)
+    own != scene.id && other_grants(scene, role).contains(&own)
+}
+
+/// The grants besides this one that have something on a role of ours.
+pub(super) fn other_grants(scene: &Scene<'_>, role: &Role) -> BTreeSet<String> {
+    let records = marks::all_records(&role.tags).into_iter();
+    let held = records.filter(|(grant, record)| *grant != scene.id && !matches!(record, RoleRecord::Left(_)));
+    held.map(|(grant, _)| grant).collect()
+}
+
+/// Who is in the trust of a role of ours only because it could not be empty, with the tags that say so.
+pub(super) fn left_behind(
+    scene: &Scene<'_>,
+    role: &Role,
+    place: &Place,
+    owner: &str,
+    wanted: &[TrustRequest],
+) -> (Vec<TrustRequest>, Vec<String>) {
+    let (mut requests, mut keys) = (Vec::new(), Vec::new());
+    for (grant, record) in marks::all_records(&role.tags) {
+        let RoleRecord::Left(subject) = &record else { continue };
+        let Some(request) = recorded_request(scene.grant, place, owner, subject) else { continue };
+        keys.push(record.tag(&grant).0);
+        if !wanted.iter().any(|wanted| wanted.subject() == request.subject()) && !is_granted(scene, role, subject) {
+            requests.push(request);
+        }
+    }
+    (requests, keys)
 }
 
 /// Whether another grant on the role lets the same further service account in.

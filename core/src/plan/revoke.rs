@@ -5,7 +5,7 @@ use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
 use super::iam::TrustChange;
 use super::policies::describe;
-use super::retire::has_other_grant;
+use super::retire::{has_other_grant, left_behind, other_grants};
 use super::trust::{recorded_request, trust_requests, without};
 use crate::error::{Error, Result};
 use crate::grant::CheckedGrant;
@@ -74,6 +74,8 @@ impl Builder<'_> {
                 requests.extend(request.filter(|request| !requests.contains(request)));
             }
         }
+        let (left, _) = left_behind(scene, role, place, &self.options.owner, &requests);
+        requests.extend(left);
         let kept: Vec<TrustRequest> =
             requests.iter().filter(|request| has_other_grant(scene, role, request)).cloned().collect();
         requests.retain(|request| !kept.contains(request));
@@ -107,8 +109,8 @@ impl Builder<'_> {
             attached.iter().filter(|arn| !recorded(&RoleRecord::Attached((*arn).clone()))).collect();
         let foreign_inline: Vec<&PolicyName> =
             inline.iter().filter(|name| !recorded(&RoleRecord::Inline((*name).clone()))).collect();
-        let other_grants = records.iter().any(|(grant, _)| *grant != scene.id);
-        let last = removal.document.is_none() && !other_grants;
+        let others = !other_grants(scene, role).is_empty();
+        let last = removal.document.is_none() && !others;
         let delete = last && foreign_attached.is_empty() && foreign_inline.is_empty();
         let mut steps = Vec::new();
         if delete {
@@ -127,8 +129,8 @@ impl Builder<'_> {
                     }
                     RoleRecord::Inline(name) => steps.extend(self.drop_inline(scene, role, name, after)),
                     RoleRecord::DataSync(target) => steps.extend(self.remove_data_sync(scene, &role.arn, target)),
-                    // Goes with the role.
-                    RoleRecord::Subject(_) => {}
+                    // Go with the role.
+                    RoleRecord::Subject(_) | RoleRecord::Left(_) => {}
                 }
             }
             let mut depends = steps.clone();
@@ -163,15 +165,19 @@ impl Builder<'_> {
         }
         match (removal.changed, removal.document) {
             (true, Some(document)) => steps.push(self.take_out(scene, role, document, &requests, after)),
-            (true, None) => self.note(
-                Level::Warning,
-                &resource,
-                "our statement is the only one in its trust policy, which cannot be empty: it stays, and so does the access, until the role is deleted",
-            ),
+            (true, None) => {
+                self.note(
+                    Level::Warning,
+                    &resource,
+                    "our statement is the only one in its trust policy, which cannot be empty: it stays, and so does the access, until another grant of the role is applied or the role is deleted",
+                );
+                let left = RoleRecord::Left(scene.grant.grant.subject());
+                steps.extend(self.record(scene, role, &[left])?);
+            }
             (false, _) => {}
         }
         // After the trust: a further service account's record must not go before its access.
-        for record in &mine {
+        for record in mine.iter().filter(|record| !matches!(record, RoleRecord::Left(_))) {
             steps.extend(self.take_back(scene, role, record, after));
         }
         Ok(steps)

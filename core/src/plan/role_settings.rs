@@ -92,7 +92,7 @@ impl Builder<'_> {
     }
 
     /// Writes down what a step will have made of a role.
-    fn set_role(&mut self, scene: &Scene<'_>, role: &Role, change: impl FnOnce(&mut Role)) {
+    pub(super) fn set_role(&mut self, scene: &Scene<'_>, role: &Role, change: impl FnOnce(&mut Role)) {
         let mut changed = self.world.role(&scene.account, &role.name).cloned().unwrap_or_else(|| role.clone());
         change(&mut changed);
         let read = Read::Role { account: scene.account.clone(), role: role.name.clone() };
@@ -166,7 +166,9 @@ impl Builder<'_> {
             return Ok(());
         }
         let resource = format!("role {}", role.name);
-        check_tag_count(&resource, count_with(role, tags))?;
+        // With the records, which the steps before have set.
+        let now = self.world.role(&scene.account, &role.name).unwrap_or(role);
+        check_tag_count(&resource, count_with(now, tags))?;
         self.set_role(scene, role, |role| role.tags.extend(tags.clone()));
         self.aws(
             scene,
@@ -183,13 +185,7 @@ impl Builder<'_> {
     }
 
     /// Records on a role of ours what this grant is about to put on it: before it is put there, so that a crash loses nothing.
-    pub(super) fn record(
-        &mut self,
-        scene: &Scene<'_>,
-        role: &Role,
-        records: &[RoleRecord],
-        after: Option<u32>,
-    ) -> Result<Option<u32>> {
+    pub(super) fn record(&mut self, scene: &Scene<'_>, role: &Role, records: &[RoleRecord]) -> Result<Option<u32>> {
         let missing: BTreeMap<String, String> = records
             .iter()
             .map(|record| record.tag(&scene.id))
@@ -200,18 +196,19 @@ impl Builder<'_> {
         }
         check_records(records)?;
         let resource = format!("role {}", role.name);
-        // With the tags of the grant, which the steps before have set.
-        let now = self.world.role(&scene.account, &role.name).unwrap_or(role);
-        check_tag_count(&resource, count_with(now, &missing))?;
+        check_tag_count(&resource, count_with(role, &missing))?;
         self.set_role(scene, role, |role| role.tags.extend(missing.clone()));
         Ok(Some(self.aws(
             scene,
             Draft {
-                summary: format!("record on {resource} what this grant puts on it"),
+                summary: match records {
+                    [RoleRecord::Left(_)] => format!("record on {resource} who is left in its trust policy"),
+                    _ => format!("record on {resource} what this grant puts on it"),
+                },
                 why: "so that it can be removed again".to_owned(),
                 changes: map_changes("tag ", &role.tags, &missing),
                 resource,
-                after: after.into_iter().collect(),
+                after: Vec::new(),
                 action: Action::TagRole { role: role.name.clone(), tags: missing },
             },
         )))

@@ -1,6 +1,6 @@
 //! One role for several grants: of several service accounts, clusters and owners.
 
-use podrole::memory::{Memory, WorldCluster, WorldNamespace};
+use podrole::memory::{Fault, FaultEffect, Memory, WorldCluster, WorldNamespace};
 use podrole::model::{Arn, Namespace};
 use podrole::{Client, Grant};
 
@@ -107,4 +107,46 @@ async fn a_service_account_named_default_is_annotated_and_stripped_and_never_del
     client.verify(&grant).await.unwrap().into_result().unwrap();
     client.revoke(&grant).await.unwrap();
     assert_same(&before.comparable(), &memory.world().comparable(), "revoked");
+}
+
+#[tokio::test]
+async fn a_statement_that_had_to_stay_goes_with_the_next_grant_of_the_role_or_with_the_role() {
+    for next_is_applied in [true, false] {
+        let memory = Memory::new(crowded());
+        let before = memory.world();
+        let client = Client::in_memory(&memory);
+        client.apply(&seed_grant()).await.unwrap();
+        // A second grant left its records on the role, and did not come to the trust policy.
+        let next = second().policy("AmazonS3FullAccess");
+        memory.script(Fault::new("iam:UpdateAssumeRolePolicy", FaultEffect::Denied));
+        client.apply(&next).await.unwrap_err();
+        memory.clear_faults();
+        let receipt = client.revoke(&seed_grant()).await.unwrap();
+        let said = receipt.plan.notices.iter().any(|notice| notice.message.contains("cannot be empty"));
+        let named = |memory: &Memory| role(&memory.world(), ROLE).unwrap().trust.to_json().contains(SERVICE_ACCOUNT);
+        assert!(said && named(&memory), "{}", receipt.plan);
+        if next_is_applied {
+            client.apply(&next).await.unwrap();
+            assert!(gets_in(&memory, CLUSTER, "second") && !named(&memory));
+            let plan = client.plan(&next).await.unwrap();
+            assert!(plan.is_empty(), "{plan}");
+        }
+        client.revoke(&next).await.unwrap();
+        assert_same(&before.comparable(), &memory.world().comparable(), "both are revoked");
+    }
+}
+
+#[tokio::test]
+async fn who_had_to_stay_and_comes_back_stays() {
+    let memory = Memory::new(crowded());
+    let client = Client::in_memory(&memory);
+    client.apply(&seed_grant()).await.unwrap();
+    let alone = memory.world();
+    memory.script(Fault::new("iam:UpdateAssumeRolePolicy", FaultEffect::Denied));
+    client.apply(&second().policy("AmazonS3FullAccess")).await.unwrap_err();
+    memory.clear_faults();
+    client.revoke(&seed_grant()).await.unwrap();
+    client.apply(&seed_grant()).await.unwrap();
+    client.revoke(&second().policy("AmazonS3FullAccess")).await.unwrap();
+    assert_same(&alone.comparable(), &memory.world().comparable(), "the first one is back");
 }

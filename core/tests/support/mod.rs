@@ -13,6 +13,7 @@ use podrole::policy::Document;
 use podrole::{Grant, Receipt};
 
 pub use scenario::Scenario;
+#[allow(unused_imports, reason = "each test uses a part of it")]
 pub use scenarios::scenarios;
 
 pub const ACCOUNT: &str = "204393242335";

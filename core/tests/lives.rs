@@ -1,0 +1,257 @@
+//! Any life of two grants that share a role: applied, changed, disturbed at any call, revoked, in any order. Whenever nothing is left
+//! undone, each grant that was applied is in force and has nothing to plan; when both are revoked, the world is as it was before.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+mod support;
+
+use std::future::IntoFuture;
+
+use podrole::grant::{DataSyncGrant, PolicyGrant, PolicySource};
+use podrole::memory::{AccountRole, CallFilter, Memory, World, WorldServiceAccount, WorldWorkload};
+use podrole::model::{Issuer, WorkloadKind};
+use podrole::policy::S3Access;
+use podrole::{Client, Grant};
+use proptest::prelude::*;
+use proptest::sample::subsequence;
+use support::{
+    ACCOUNT, ISSUER, NAMESPACE, ROLE, SERVICE_ACCOUNT, account_mut, allow, assert_same, crowded, foreign_trust,
+    namespace_mut, put_role, put_service_account, put_workload,
+};
+
+/// One thing that happens to one of the two grants.
+#[derive(Debug, Clone)]
+struct Happening {
+    /// Which grant.
+    first: bool,
+    /// What it asks for from now on; `None` revokes it.
+    grant: Option<Wish>,
+    /// The call at which the program dies, before or after its effect.
+    death: Option<(u32, bool)>,
+}
+
+/// What a grant asks for, besides service account and role.
+#[derive(Debug, Clone)]
+struct Wish {
+    policies: Vec<usize>,
+    syncs: Vec<usize>,
+    workloads: Vec<usize>,
+    further: Vec<usize>,
+    audience: bool,
+    labels: bool,
+    /// Which of several documents policies of the grant's own have.
+    document: usize,
+}
+
+fn wishes() -> impl Strategy<Value = Wish> {
+    (
+        subsequence((0..6).collect::<Vec<_>>(), 0..5),
+        subsequence(vec![0, 1, 2], 0..3),
+        subsequence(vec![0, 1, 2], 0..3),
+        subsequence(vec![0, 1], 0..2),
+        any::<[bool; 2]>(),
+        0..3_usize,
+    )
+        .prop_map(|(policies, syncs, workloads, further, [audience, labels], document)| Wish {
+            policies,
+            syncs,
+            workloads,
+            further,
+            audience,
+            labels,
+            document,
+        })
+}
+
+fn happenings() -> impl Strategy<Value = Vec<Happening>> {
+    let death = proptest::option::weighted(0.4, (1_u32..40, any::<bool>()));
+    let one = (any::<bool>(), proptest::option::weighted(0.8, wishes()), death);
+    proptest::collection::vec(one.prop_map(|(first, grant, death)| Happening { first, grant, death }), 1..7)
+}
+
+impl Wish {
+    /// The two grants have things of their own that differ, and share the rest.
+    fn grant(&self, first: bool, anchored: bool, file: bool) -> Grant {
+        let (name, own) = if first { (SERVICE_ACCOUNT, "one") } else { ("second", "two") };
+        let actions = ["s3:GetObject", "s3:PutObject", "s3:ListBucket"];
+        let document = allow(actions[self.document]);
+        let mut grant = Grant::new("devops_aurora", format!("{NAMESPACE}/{name}"), ROLE);
+        for policy in self.policies.iter().filter(|policy| anchored || ![3, 4].contains(*policy)) {
+            grant = match policy {
+                0 => grant.policy("AmazonS3FullAccess"),
+                1 => grant.policy("AmazonS3ReadOnlyAccess"),
+                2 => grant.customer_policy("their-policy"),
+                3 => grant.policy_document("shared", allow("sqs:SendMessage")),
+                4 => grant.policy_document(format!("made-{own}"), document.clone()),
+                _ => grant.policy_grant(PolicyGrant {
+                    name: Some(format!("inline-{own}")),
+                    document: Some(document.clone()),
+                    inline: true,
+                    ..PolicyGrant::of(PolicySource::Document)
+                }),
+            };
+        }
+        if self.document == 2 && first {
+            grant = grant.s3("buckets", ["connections-data"], S3Access::Read);
+        }
+        for sync in &self.syncs {
+            let role = ["their-data-role", "second-data-role", "their-role"][*sync];
+            // Conditions are the role's, not the grant's: both must want the same.
+            let conditions = *sync == 1;
+            grant = grant.data_sync_grant(DataSyncGrant {
+                role: role.to_owned(),
+                source_account: conditions.then(|| ACCOUNT.to_owned()),
+                external_id: conditions.then(|| "external-1".to_owned()),
+            });
+        }
+        for workload in &self.workloads {
+            let name = format!("app-{own}-{workload}");
+            grant = match workload {
+                0 => grant.deployment(name),
+                1 => grant.stateful_set(name),
+                _ => grant.daemon_set(name),
+            };
+        }
+        grant.trust.service_accounts = self
+            .further
+            .iter()
+            .map(|further| [format!("further/{own}"), format!("team-*/{own}")][*further].clone())
+            .collect();
+        if self.audience {
+            format!("{own}.example.com").clone_into(&mut grant.trust.audience);
+        }
+        if self.labels {
+            grant.service_account.labels.insert("team".to_owned(), own.to_owned());
+        }
+        // A file that a grant no longer names is not looked for: nothing on the cluster says where a checkout is.
+        if file {
+            grant = grant.kustomization(format!("{own}/kustomization.yaml"), "app");
+        }
+        grant
+    }
+}
+
+fn world(provider: bool, existing: bool, former: bool) -> World {
+    let mut world = crowded();
+    account_mut(&mut world).quotas.trust_policy_size = 4096;
+    if !provider {
+        account_mut(&mut world).oidc_providers.remove(&Issuer::new(ISSUER).unwrap());
+    }
+    put_role(&mut world, "second-data-role", AccountRole::new(foreign_trust()));
+    if existing {
+        let account = WorldServiceAccount::new().label("app", "theirs", "helm").annotation("note", "theirs", "helm");
+        put_service_account(&mut world, SERVICE_ACCOUNT, account);
+    }
+    let owners = support::deployment(&world, "connections-app").owners.clone();
+    for own in ["one", "two"] {
+        for (index, kind) in
+            [WorkloadKind::Deployment, WorkloadKind::StatefulSet, WorkloadKind::DaemonSet].into_iter().enumerate()
+        {
+            let workload = WorldWorkload {
+                service_account: (former && index == 1).then(|| "theirs".to_owned()),
+                owners: owners.clone(),
+                ..WorldWorkload::new(1)
+            };
+            put_workload(&mut world, kind, &format!("app-{own}-{index}"), workload);
+        }
+        world.files.insert(format!("{own}/kustomization.yaml"), "resources:\n- ../base\n".to_owned());
+    }
+    world.filled()
+}
+
+/// Carries a happening out; `true` when the program lived to its end.
+async fn happen(memory: &Memory, grant: &Grant, revoke: bool, death: Option<(u32, bool)>) -> bool {
+    let client = Client::in_memory(memory);
+    let run = if revoke { client.revoke(grant) } else { client.apply(grant) };
+    let Some((nth, after)) = death else {
+        run.await.unwrap_or_else(|error| panic!("{error:#}"));
+        return true;
+    };
+    let stop = if after {
+        memory.stop_after_call(nth, CallFilter::All)
+    } else {
+        memory.stop_before_call(nth, CallFilter::All)
+    };
+    tokio::select! {
+        biased;
+        () = stop.reached() => false,
+        result = run.into_future() => {
+            result.unwrap_or_else(|error| panic!("{error:#}"));
+            true
+        }
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+}
+
+/// A third grant that keeps the role: a policy of a grant whose role is not there yet is made beside the role, so that a crash between the two,
+/// and another grant after it, would leave the policy to those who revoke the first one.
+fn anchor() -> Grant {
+    Grant::new("devops_aurora", format!("{NAMESPACE}/anchor"), ROLE)
+}
+
+fn live(world: World, anchored: bool, file: bool, happenings: &[Happening]) {
+    let mut memory = Memory::new(world);
+    if anchored {
+        block_on(happen(&memory, &anchor(), false, None));
+    }
+    let before = memory.world();
+    // What each grant asks for at last, and whether that was brought about.
+    let mut wanted: [Option<(Grant, bool)>; 2] = [None, None];
+    for Happening { first, grant, death } in happenings {
+        let slot = usize::from(!*first);
+        let (now, revoke) = match (grant, &wanted[slot]) {
+            (Some(wish), _) => (wish.grant(*first, anchored, file), false),
+            (None, Some((last, _))) => (last.clone(), true),
+            (None, None) => continue,
+        };
+        // The death of the program takes its tasks with it: each happening has a runtime of its own.
+        let lived = block_on(happen(&memory, &now, revoke, *death));
+        memory = Memory::new(memory.world());
+        wanted[slot] = if revoke && lived { None } else { Some((now, lived && !revoke)) };
+        block_on(in_force(&memory, &wanted));
+    }
+    block_on(async {
+        for (grant, _) in wanted.iter().flatten() {
+            happen(&memory, grant, true, None).await;
+        }
+    });
+    let mut found = memory.world().comparable();
+    let mut before = before.comparable();
+    for world in [&mut found, &mut before] {
+        account_mut(world).oidc_providers.remove(&Issuer::new(ISSUER).unwrap());
+        // Pods that nobody names keep what they were given.
+        namespace_mut(world).pods.clear();
+    }
+    assert_same(&before, &found, "both are revoked");
+}
+
+async fn in_force(memory: &Memory, wanted: &[Option<(Grant, bool)>; 2]) {
+    // While one of them is half done, what they share may be too.
+    if wanted.iter().flatten().any(|(_, done)| !done) {
+        return;
+    }
+    let client = Client::in_memory(memory);
+    for (grant, _) in wanted.iter().flatten() {
+        let plan = client.plan(grant).await.unwrap();
+        assert!(plan.is_empty(), "{plan}");
+        client.verify(grant).await.unwrap().into_result().unwrap_or_else(|error| panic!("{error:#}"));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_to_two_grants(
+        provider in any::<bool>(),
+        existing in any::<bool>(),
+        former in any::<bool>(),
+        anchored in any::<bool>(),
+        file in any::<bool>(),
+        happenings in happenings(),
+    ) {
+        live(world(provider, existing, former), anchored, file, &happenings);
+    }
+}
