@@ -16,7 +16,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A grant, document, file or argument breaks a rule. Nothing was called or written.
+    /// A grant, document, file or argument breaks a rule. Nothing was written for it; what podrole cannot know beforehand, AWS or the API server
+    /// refuses.
     InvalidInput,
     /// The client is set up in a way that cannot work (kubeconfig, profile, endpoint, wrong cluster).
     ConfigInvalid,

@@ -142,6 +142,10 @@ impl AwsBuilder {
             loader = loader.credentials_provider(provider);
         }
         let config = loader.load().await;
+        // The environment and the profile may set it too; the SDK would print what it cannot use.
+        if let Some(url) = config.endpoint_url() {
+            check_url(url)?;
+        }
         Ok(Aws(Arc::new(Inner { config, accounts: self.accounts, clients: Mutex::default() })))
     }
 }
@@ -152,7 +156,7 @@ impl fmt::Debug for AwsBuilder {
         f.debug_struct("AwsBuilder")
             .field("region", &self.region)
             .field("profile", &self.profile)
-            .field("endpoint_url", &self.endpoint_url)
+            .field("endpoint_url", &self.endpoint_url.as_deref().map(without_user))
             .field("accounts", &self.accounts.keys())
             .finish_non_exhaustive()
     }
@@ -165,8 +169,19 @@ fn check_url(url: &str) -> Result<()> {
     if legal {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::ConfigInvalid, format!("endpoint URL {url:?} is not an http or https URL"))
-        .remedy("give it as https://host or http://host:port"))
+    Err(Error::new(
+        ErrorKind::ConfigInvalid,
+        format!("endpoint URL {:?} is not an http or https URL", without_user(url)),
+    )
+    .remedy("give it as https://host or http://host:port"))
+}
+
+/// The URL without a user's name and password.
+fn without_user(url: &str) -> String {
+    match url.rsplit_once('@') {
+        Some((_, host)) => format!("…@{host}"),
+        None => url.to_owned(),
+    }
 }
 
 /// The SDK's own default (hyper, rustls with aws-lc, proxies from the environment), made once so that all clients share its connections.

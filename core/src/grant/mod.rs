@@ -150,7 +150,7 @@ pub struct ServiceAccountGrant {
     pub labels: BTreeMap<String, String>,
 }
 
-/// Which role, and what it looks like. On a role that podrole did not create, everything below `account` is only set with `manage: own`.
+/// Which role, and what it looks like. On a role that podrole did not create, everything below `manage` is only set with `manage: own`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RoleGrant {

@@ -1,6 +1,6 @@
 //! A snapshot of what exists for a set of grants, read through the reading ports alone.
 //!
-//! [`needed`] says, from the grants and what is known so far, which reads can be made now; [`observe`] makes them all at once and asks
+//! `needed` says, from the grants and what is known so far, which reads can be made now; [`observe`] makes them all at once and asks
 //! again, until nothing is left. So each read happens as early as its arguments allow, and once, however many grants want it.
 
 mod needed;

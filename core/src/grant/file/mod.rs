@@ -1,6 +1,6 @@
 //! Decides what a grant file says: YAML or JSON with short forms, read strictly into the canonical [`Grant`].
 //!
-//! Every error is [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) (or what [`Grant::check`] says). Its message gives line, column,
+//! Every error is [`ErrorKind::InvalidInput`] (or what [`Grant::check`] says). Its message gives line, column,
 //! document and the path of the field; its remedy gives the nearest legal word, all legal ones, and the line itself.
 //!
 //! | key | short forms | long form |
