@@ -22,7 +22,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::{Region as SdkRegion, SdkConfig};
-use aws_sdk_iam::config::retry::RetryPartition;
+use aws_sdk_iam::config::retry::{ClientRateLimiter, RetryConfig, RetryPartition};
 
 pub use aws_credential_types::Credentials;
 pub use aws_credential_types::provider::SharedCredentialsProvider;
@@ -32,6 +32,11 @@ pub use source::{CredentialsSource, provider};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::AccountId;
 use crate::ports::{AwsTarget, EksRead, IamRead, IamWrite, StsRead};
+
+/// The calls to IAM per second that the SDK's adaptive mode takes us to have made before the first one, of which a fifth counts. It slows down
+/// from what it measured; of the first half second it has measured nothing, and one throttled call would leave the others a call every two
+/// seconds.
+const FIRST_RATE: f64 = 50.0;
 
 /// AWS, as configuration and credentials say: gives a port per account and region.
 ///
@@ -111,19 +116,29 @@ impl Aws {
             config.set_credentials_provider(Some(provider));
         }
         let config = config.build();
-        // AWS counts its rates per account: one throttled account must not slow down the others.
+        // AWS counts its rates per account: one throttled account must not slow down the others, nor another client in the process.
         let partition = |service: &str| {
             let account = target.account.as_ref().map_or("default", AccountId::as_str);
             let region = config.region().map(AsRef::as_ref).unwrap_or_default();
-            RetryPartition::new(format!("podrole-{service}-{account}-{region}"))
+            RetryPartition::custom(format!("podrole-{service}-{account}-{region}"))
         };
+        let limiter = ClientRateLimiter::builder().tokens_retrieved_per_second(FIRST_RATE).build();
         let iam = aws_sdk_iam::config::Builder::from(&config)
-            .retry_partition(partition("iam"))
+            .retry_partition(partition("iam").client_rate_limiter(limiter).build())
             .interceptor(genuine::GenuineAnswers)
             .build();
         let iam = aws_sdk_iam::Client::from_conf(iam);
-        let eks = aws_sdk_eks::config::Builder::from(&config).retry_partition(partition("eks")).build();
-        let sts = aws_sdk_sts::config::Builder::from(&config).retry_partition(partition("sts")).build();
+        // A call or two are no rate: a throttled one is tried again after a while, as often.
+        let attempts = config.retry_config().map_or(1, RetryConfig::max_attempts);
+        let retries = RetryConfig::standard().with_max_attempts(attempts);
+        let eks = aws_sdk_eks::config::Builder::from(&config)
+            .retry_config(retries.clone())
+            .retry_partition(partition("eks").build())
+            .build();
+        let sts = aws_sdk_sts::config::Builder::from(&config)
+            .retry_config(retries)
+            .retry_partition(partition("sts").build())
+            .build();
         Ok(Clients {
             eks: Arc::new(eks::Eks::new(aws_sdk_eks::Client::from_conf(eks))),
             iam: Arc::new(iam_read::Iam::new(iam.clone())),
