@@ -48,7 +48,8 @@ test-core: ## the pure core and the in-memory world, without AWS SDK and kube: t
 
 # What `test-core` ran needs no second run: its tests know the in-memory world alone.
 test-rust: ## the Rust tests of the adapters and on the real components, doctests included
-	@$(with_environment); set -x; cargo test --locked $(everything) --lib --examples --test real; cargo test --locked $(everything) --doc
+	@$(with_environment); set -x; cargo build --locked $(everything) --examples; \
+	    cargo test --locked $(everything) --lib --test real; cargo test --locked $(everything) --doc
 
 test-python: ## the wheel, in a clean virtual environment
 	@$(with_tools); scripts/test-python

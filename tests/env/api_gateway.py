@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A way to the API server on which things go wrong, over plain HTTP.
+"""A way to the API server over plain HTTP, on which things go wrong if asked.
 
     api_gateway.py --kubeconfig FILE
 
@@ -54,20 +54,16 @@ class Gateway:
                     return fault
         return None
 
-    def pass_on(self, method, path, headers, body):
-        connection = http.client.HTTPSConnection(self.server, timeout=60, context=self.context)
-        try:
-            kept = {key: value for key, value in headers.items() if key.lower() in ("accept", "content-type")}
-            connection.request(method, path, body or None, kept)
-            answer = connection.getresponse()
-            return answer.status, answer.getheader("Content-Type", "application/json"), answer.read()
-        finally:
-            connection.close()
+    def connect(self):
+        return http.client.HTTPSConnection(self.server, timeout=60, context=self.context)
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
     gateway = None
+    upstream = None
     log_message = lambda *_: None  # noqa: E731
 
     def __getattr__(self, name):
@@ -92,6 +88,15 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+        self.wfile.flush()
+
+    def pass_on(self, body):
+        if self.upstream is None:
+            self.upstream = self.gateway.connect()
+        kept = {key: value for key, value in self.headers.items() if key.lower() in ("accept", "content-type")}
+        self.upstream.request(self.command, self.path, body or None, kept)
+        answer = self.upstream.getresponse()
+        return answer.status, answer.getheader("Content-Type", "application/json"), answer.read()
 
     def control(self, body):
         gateway = self.gateway
@@ -104,13 +109,10 @@ class Handler(BaseHTTPRequestHandler):
             return 200, "application/json", json.dumps(what).encode()
 
     def disturbed(self, fault, body):
-        def result():
-            return self.gateway.pass_on(self.command, self.path, self.headers, body)
-
         if fault is None:
-            return result()
+            return self.pass_on(body)
         if fault.get("after"):
-            result()
+            self.pass_on(body)
         if fault.get("garbage"):
             return fault.get("status", 200), "text/html", b"<html>\x00 not what you asked for"
         if not fault.get("status"):

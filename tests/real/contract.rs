@@ -146,7 +146,7 @@ async fn kubernetes_keeps_the_contract() {
     let context = KubernetesContext::new(
         backend.reads.kubernetes(&target).await.unwrap(),
         backend.writes.kubernetes(&target).await.unwrap(),
-        Arc::new(ByKubectl(control_plane())),
+        Arc::new(ByHand(control_plane())),
         "contract",
     );
     let outcome = run(&kubernetes_checks(), &context, &[]).await;
@@ -156,14 +156,7 @@ async fn kubernetes_keeps_the_contract() {
 }
 
 /// What the checks do to the cluster besides calling the ports.
-struct ByKubectl(&'static ControlPlane);
-
-impl ByKubectl {
-    fn run(&self, arguments: &[&str], input: Option<&Value>) -> Result<(), String> {
-        let input = input.map(Value::to_string);
-        self.0.try_kubectl(arguments, input.as_deref()).map(drop)
-    }
-}
+struct ByHand(&'static ControlPlane);
 
 /// Kind and name, as the beginning of a manifest.
 fn object(workload: &WorkloadRef) -> Value {
@@ -174,15 +167,17 @@ fn object(workload: &WorkloadRef) -> Value {
 }
 
 #[async_trait]
-impl KubernetesFixture for ByKubectl {
+impl KubernetesFixture for ByHand {
     async fn create_namespace(&self, name: &Namespace) -> Result<(), String> {
-        self.run(&["create", "namespace", name.as_str()], None)?;
+        self.0.create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name.as_str()}}));
         // Pods need the default service account, which its controller makes.
-        self.run(&["wait", "--for=create", "--timeout=60s", "serviceaccount/default", "-n", name.as_str()], None)
+        let arguments = ["wait", "--for=create", "--timeout=60s", "serviceaccount/default", "-n", name.as_str()];
+        self.0.try_kubectl(&arguments, None).map(drop)
     }
 
     async fn delete_namespace(&self, name: &Namespace) -> Result<(), String> {
-        self.run(&["delete", "namespace", name.as_str(), "--wait=false"], None)
+        self.0.delete("Namespace", "", name.as_str());
+        Ok(())
     }
 
     async fn create_workload(&self, workload: &WorkloadRef, labels: &BTreeMap<String, String>) -> Result<(), String> {
@@ -202,7 +197,8 @@ impl KubernetesFixture for ByKubectl {
             }
             _ => made["spec"]["replicas"] = json!(2),
         }
-        self.run(&["create", "-f", "-"], Some(&made))
+        self.0.create(&made);
+        Ok(())
     }
 
     async fn edit_as(&self, manager: &str, edit: &ForeignEdit) -> Result<(), String> {
@@ -228,14 +224,13 @@ impl KubernetesFixture for ByKubectl {
                 edited
             }
         };
-        let manager = format!("--field-manager={manager}");
-        // Unvalidated: a part of an object has no containers.
-        let arguments = ["apply", "--server-side", "--force-conflicts", "--validate=false", &manager, "-f", "-"];
-        self.run(&arguments, Some(&edited))
+        self.0.apply_as(manager, &edited);
+        Ok(())
     }
 
     async fn settle(&self, workload: &WorkloadRef) -> Result<(), String> {
         let name = format!("{}/{}", workload.kind.kubernetes_kind(), workload.name);
-        self.run(&["rollout", "status", &name, "-n", workload.namespace.as_str(), "--timeout=120s"], None)
+        let arguments = ["rollout", "status", &name, "-n", workload.namespace.as_str(), "--timeout=120s"];
+        self.0.try_kubectl(&arguments, None).map(drop)
     }
 }

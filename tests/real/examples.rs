@@ -200,7 +200,9 @@ async fn ctrl_c_finishes_the_step_under_way_and_tells_what_is_left() {
     scene.front.faults(&json!([{"action": "CreateRole", "hang_seconds": 1}]));
     scene.front.clear_log();
     let mut running = real(&scene, "quickstart", &[]).start();
-    while !scene.front.log().iter().any(|call| call == "iam:CreateRole") {}
+    while !scene.front.log().iter().any(|call| call == "iam:CreateRole") {
+        running.goes_on();
+    }
     running.interrupt();
     running.complains("cancelling: the step under way finishes");
     let ended = running.end();
@@ -233,7 +235,9 @@ async fn a_second_ctrl_c_leaves_at_once_and_says_what_is_not_known() {
     scene.front.faults(&json!([{"action": "CreateRole", "hang_seconds": 25, "status": 500}]));
     scene.front.clear_log();
     let mut running = real(&scene, "quickstart", &[]).start();
-    while !scene.front.log().iter().any(|call| call == "iam:CreateRole") {}
+    while !scene.front.log().iter().any(|call| call == "iam:CreateRole") {
+        running.goes_on();
+    }
     running.interrupt();
     running.complains("cancelling");
     running.interrupt();

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 
+use crate::api::{Api, path};
 use crate::environment::utf8;
 use crate::server::Server;
 
@@ -21,6 +22,7 @@ pub struct ControlPlane {
     /// Where the verdicts on EKS tokens are read.
     reviews: String,
     kubectl: String,
+    api: OnceLock<Api>,
     _server: Server,
 }
 
@@ -40,6 +42,7 @@ impl ControlPlane {
             kubeconfig: server.text("kubeconfig"),
             reviews: server.text("reviews"),
             kubectl: server.text("kubectl"),
+            api: OnceLock::new(),
             _server: server,
         }
     }
@@ -48,7 +51,7 @@ impl ControlPlane {
     pub fn namespace(&self, prefix: &str) -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("{prefix}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        self.kubectl(&["create", "namespace", &name]);
+        self.create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}));
         name
     }
 
@@ -75,33 +78,39 @@ impl ControlPlane {
         if output.status.success() { Ok(utf8(output.stdout)) } else { Err(utf8(output.stderr)) }
     }
 
-    /// Makes objects.
-    pub fn create(&self, object: &Value) {
-        self.try_kubectl(&["create", "-f", "-"], Some(&object.to_string()))
-            .unwrap_or_else(|error| panic!("{object}: {error}"));
+    fn call(&self, method: &str, path: &str, content_type: &str, body: &Value) -> Result<Value, (u16, String)> {
+        self.api.get_or_init(|| Api::new(&self.kubeconfig)).call(method, path, content_type, body)
     }
 
-    /// Applies an object on the server as a field manager, forced.
+    /// Makes an object.
+    pub fn create(&self, object: &Value) {
+        let path = path(text(&object["kind"]), object["metadata"]["namespace"].as_str().unwrap_or_default());
+        self.call("POST", &path, "application/json", object)
+            .unwrap_or_else(|(_, message)| panic!("{object}: {message}"));
+    }
+
+    /// Applies an object, or a part of one, on the server as a field manager, forced.
     pub fn apply_as(&self, manager: &str, object: &Value) {
-        let manager = format!("--field-manager={manager}");
-        let arguments = ["apply", "--server-side", "--force-conflicts", &manager, "-f", "-"];
-        self.try_kubectl(&arguments, Some(&object.to_string())).unwrap_or_else(|error| panic!("{object}: {error}"));
+        let metadata = &object["metadata"];
+        let path = path(text(&object["kind"]), metadata["namespace"].as_str().unwrap_or_default());
+        let path = format!("{path}/{}?fieldManager={manager}&force=true", text(&metadata["name"]));
+        self.call("PATCH", &path, "application/apply-patch+yaml", object)
+            .unwrap_or_else(|(_, message)| panic!("{object}: {message}"));
+    }
+
+    /// Begins to remove an object.
+    pub fn delete(&self, kind: &str, namespace: &str, name: &str) {
+        self.call("DELETE", &format!("{}/{name}", path(kind, namespace)), "application/json", &Value::Null)
+            .unwrap_or_else(|(_, message)| panic!("delete {kind} {name}: {message}"));
     }
 
     /// An object; `null` when there is none.
     pub fn get(&self, kind: &str, namespace: &str, name: &str) -> Value {
-        let text = self.kubectl(&[
-            "get",
-            kind,
-            name,
-            "-n",
-            namespace,
-            "-o",
-            "json",
-            "--ignore-not-found",
-            "--show-managed-fields",
-        ]);
-        if text.trim().is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() }
+        match self.call("GET", &format!("{}/{name}", path(kind, namespace)), "application/json", &Value::Null) {
+            Ok(object) => object,
+            Err((404, _)) => Value::Null,
+            Err((_, message)) => panic!("get {kind} {name}: {message}"),
+        }
     }
 
     /// Makes a workload with two replicas (a `DaemonSet`: one on each node) and waits until it has rolled out.
@@ -130,7 +139,10 @@ impl ControlPlane {
 
     /// A token for a service account, as a pod would get it.
     pub fn token(&self, namespace: &str, service_account: &str, audience: &str) -> String {
-        self.kubectl(&["create", "token", service_account, "-n", namespace, "--audience", audience]).trim().to_owned()
+        let path = format!("{}/{service_account}/token", path("ServiceAccount", namespace));
+        let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": [audience]}});
+        let made = self.call("POST", &path, "application/json", &request);
+        text(&made.unwrap_or_else(|(_, message)| panic!("{path}: {message}"))["status"]["token"]).to_owned()
     }
 
     /// The verdicts on EKS tokens so far.
@@ -138,4 +150,8 @@ impl ControlPlane {
         let mut answer = ureq::get(&self.reviews).call().unwrap();
         serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap()
     }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a text"))
 }

@@ -1,4 +1,4 @@
-//! A way to the API server on which things go wrong.
+//! A way to the API server, on which things go wrong if asked.
 
 use std::path::{Path, PathBuf};
 
@@ -17,8 +17,17 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway without faults.
     pub fn new(plane: &ControlPlane) -> Self {
-        let server = Server::start("env/api_gateway.py", &["--kubeconfig", &plane.kubeconfig]);
+        Self::by(&plane.kubeconfig)
+    }
+
+    pub(crate) fn by(kubeconfig: &str) -> Self {
+        let server = Server::start("env/api_gateway.py", &["--kubeconfig", kubeconfig]);
         Self { url: server.text("url"), _server: server }
+    }
+
+    /// Its URL.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// Writes a kubeconfig that leads here.

@@ -5,6 +5,7 @@
 //! missing fails the test that needs it.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on panics")]
 
+mod api;
 mod boto;
 mod control;
 mod control_plane;

@@ -130,6 +130,15 @@ impl Running {
         }
     }
 
+    /// Fails when it has ended: for loops that wait for what it does.
+    pub fn goes_on(&mut self) {
+        if let Some(status) = self.child.try_wait().unwrap() {
+            let mut stderr = String::new();
+            self.stderr.read_to_string(&mut stderr).unwrap();
+            panic!("it ended with {status}\n{stderr}");
+        }
+    }
+
     /// Ctrl-C.
     pub fn interrupt(&self) {
         let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().expect("kill");

@@ -111,7 +111,8 @@ async fn a_service_that_goes_on_failing_is_unavailable_and_one_that_recovers_is_
 #[tokio::test]
 async fn a_service_that_goes_on_throttling_is_throttled_and_one_that_stops_is_not_noticed() {
     let front = front();
-    let client = front.builder().aws_attempts(2).build().await.unwrap();
+    // One throttled call must not make the others wait until they are given up.
+    let client = async || front.builder().aws_attempts(2).aws_timeout(Duration::from_secs(5)).build().await.unwrap();
     let codes = [
         ("DescribeCluster", 429, "TooManyRequestsException"),
         ("GetRole", 400, "Throttling"),
@@ -120,13 +121,14 @@ async fn a_service_that_goes_on_throttling_is_throttled_and_one_that_stops_is_no
     for (action, status, code) in codes {
         let mut fault = json!({"action": action, "status": status, "code": code, "message": "Rate exceeded"});
         fault["times"] = json!(-1);
-        let error = disturbed(&front, &client, &json!([fault])).await;
+        let error = disturbed(&front, &client().await, &json!([fault])).await;
         assert_eq!((error.kind(), error.get_code()), (ErrorKind::Throttled, Some(code)), "{error:?}");
         assert_eq!(error.get_retry(), Retry::Exhausted);
         assert!(!matches!(error.get_leftovers(), Leftovers::Unknown(_)), "a refusal has no effect: {error:?}");
 
         fault["times"] = json!(1);
         front.faults(&json!([fault]));
+        let client = client().await;
         client.apply(&grant()).await.unwrap();
         assert!(front.faults_are_spent());
         client.revoke(&grant()).remove_provider().await.unwrap();

@@ -76,8 +76,8 @@ async fn take(client: &Client, turn: &Turn) -> Result<Receipt, Error> {
 /// A call: its action, and how many of the same came before it in the turn.
 type Call = (String, usize);
 
-/// The calls of each turn of an undisturbed life, and the account after it.
-async fn undisturbed() -> Vec<(Vec<Call>, Value)> {
+/// The account in which an undisturbed life begins; then the calls of each turn, and the account after it.
+async fn undisturbed() -> (Value, Vec<(Vec<Call>, Value)>) {
     let front = born();
     let client = client(&front, 1).await;
     let before = account(&front);
@@ -99,7 +99,7 @@ async fn undisturbed() -> Vec<(Vec<Call>, Value)> {
         provider["clients"] = before["providers"][arn]["clients"].clone();
     }
     assert_eq!(after, before, "revoked");
-    turns
+    (before, turns)
 }
 
 fn is_read(action: &str) -> bool {
@@ -116,7 +116,7 @@ enum Which {
 
 /// Lives as often as it takes to disturb each call once, one in each turn; `check` judges what became of the disturbed turn.
 async fn disturb_each(attempts: u32, fault: &Value, which: Which, check: impl Fn(&Front, &Call, Outcome)) -> usize {
-    let turns = undisturbed().await;
+    let (beginning, turns) = undisturbed().await;
     let mut seen = BTreeSet::new();
     let mut wanted = |call: &Call| !is_read(&call.0) || (which == Which::All && seen.insert(call.clone()));
     let calls: Vec<Vec<&Call>> =
@@ -126,10 +126,10 @@ async fn disturb_each(attempts: u32, fault: &Value, which: Which, check: impl Fn
     for number in 0..lives {
         let front = born();
         let client = client(&front, attempts).await;
+        let mut before = beginning.clone();
         for ((turn, calls), (_, wanted)) in life().iter().zip(&calls).zip(&turns) {
             if let Some(call) = calls.get(number) {
                 disturbed += 1;
-                let before = account(&front);
                 let mut fault = fault.clone();
                 fault["action"] = json!(call.0);
                 fault["skip"] = json!(call.1);
@@ -148,6 +148,7 @@ async fn disturb_each(attempts: u32, fault: &Value, which: Which, check: impl Fn
             if let Some(call) = calls.get(number) {
                 assert_eq!(account(&front), *wanted, "{call:?}");
             }
+            before.clone_from(wanted);
         }
     }
     disturbed
