@@ -119,7 +119,7 @@ impl State {
         progress
     }
 
-    fn tell(&self, change: impl FnOnce(&mut Progress)) {
+    fn tell(self: &Arc<Self>, change: impl FnOnce(&mut Progress)) {
         let waiting = {
             let mut progress = self.lock();
             change(&mut progress);
@@ -127,19 +127,41 @@ impl State {
         };
         self.changed.notify_all();
         if waiting {
-            // Nobody is told while the interpreter shuts down: nobody waits any more.
-            let _ = attached(|py| {
-                let listeners: Vec<_> = self.lock().listeners.values().map(|listener| listener.clone_ref(py)).collect();
-                for listener in listeners {
-                    // An event loop that is closed takes no more calls, and needs none.
-                    let _ = listener.call0(py);
-                }
-            });
+            let state = Arc::clone(self);
+            // Listeners need the interpreter, whose lock can take a while.
+            tokio::task::spawn_blocking(move || state.call_listeners());
         }
     }
 
-    fn end(&self, answer: Result<String>) {
-        self.tell(|progress| progress.answer = Some(answer.map_err(|error| failure(&error))));
+    fn call_listeners(&self) {
+        // Nobody is told while the interpreter shuts down: nobody waits any more.
+        let _ = attached(|py| {
+            let listeners: Vec<_> = self.lock().listeners.values().map(|listener| listener.clone_ref(py)).collect();
+            for listener in listeners {
+                // An event loop that is closed takes no more calls, and needs none.
+                let _ = listener.call0(py);
+            }
+        });
+    }
+}
+
+/// Gives the work its answer, whatever happens: a panic must not leave anybody waiting.
+struct Ending(Arc<State>);
+
+impl Ending {
+    fn with(&self, answer: Result<String>) {
+        let answer = answer.map_err(|error| failure(&error));
+        self.0.tell(|progress| {
+            progress.answer.get_or_insert(answer);
+        });
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if self.0.lock().answer.is_none() {
+            self.with(Err(Error::new(ErrorKind::Unexpected, "the work ended without an answer")));
+        }
     }
 }
 
@@ -172,16 +194,8 @@ impl Work {
         let (stop, asked) = watch::channel(0);
         let state = Arc::<State>::default();
         let work = work(asked, Arc::clone(&state));
-        let at_end = Arc::clone(&state);
-        let task = runtime.spawn(work);
-        runtime.spawn(async move {
-            // A panic must not leave anybody waiting.
-            let lost = |_| Err(Error::new(ErrorKind::Unexpected, "the work ended without an answer"));
-            let answer = task.await.unwrap_or_else(lost);
-            // Listeners need the interpreter, whose lock can take a while.
-            let told = tokio::task::spawn_blocking(move || at_end.end(answer));
-            let _ = told.await;
-        });
+        let ending = Ending(Arc::clone(&state));
+        runtime.spawn(async move { ending.with(work.await) });
         Self { stop, state, home: Home::here() }
     }
 }
@@ -204,8 +218,7 @@ async fn carry_out(apply: Apply, mut asked: watch::Receiver<u32>, state: &Arc<St
                 let Some(event) = event else { break };
                 let last = matches!(event, Event::Finished { .. });
                 let text = written(&event)?;
-                let state = Arc::clone(state);
-                let _ = tokio::task::spawn_blocking(move || state.tell(|progress| progress.events.push(text))).await;
+                state.tell(|progress| progress.events.push(text));
                 if last {
                     break;
                 }

@@ -154,7 +154,7 @@ class _Base:
     def _applying(self, what: Plan | GrantLike, wait: Seconds | None) -> _podrole.Work:
         options = _options(wait)
         if isinstance(what, Plan):
-            plan = what.to_json()
+            plan = what._json()
             return self._begin(lambda native: native.apply_plan(plan, options))
         if isinstance(what, Receipt | Report):
             raise invalid(f"this is a {type(what).__name__.lower()}, and a plan or grant is needed")
@@ -174,7 +174,7 @@ class _Base:
         options = _options(wait, flag(remove_provider, "remove_provider"))
         given = None
         if receipt is not None:
-            given = receipt.to_json() if isinstance(receipt, Receipt) else json.dumps(data_of(receipt, "receipt"))
+            given = receipt._json() if isinstance(receipt, Receipt) else json.dumps(data_of(receipt, "receipt"))
         return self._begin(lambda native: native.revoke(value, options, given))
 
     def _kept(self, work: _podrole.Work) -> _podrole.Work:
@@ -230,7 +230,7 @@ class Client(_Base):
             InvalidInputError: The grant breaks a rule.
             PodroleError: Of any kind, for what the reads met, and for what can be known to fail before the first write.
         """
-        return Plan._of(self._read("plan", grant))
+        return Plan._of_text(self._read("plan", grant))
 
     def apply(
         self, what: Plan | GrantLike, *, wait: Seconds | None = None, on_event: EventListener | None = None
@@ -265,11 +265,11 @@ class Client(_Base):
             InvalidInputError: The grant breaks a rule.
             PodroleError: Of any kind, for what the reads met.
         """
-        return Report._of(self._read("verify", grant))
+        return Report._of_text(self._read("verify", grant))
 
     def plan_revoke(self, grant: GrantLike) -> Plan:
         """Say what `revoke` would do. Nothing is written. Errors as `plan`."""
-        return Plan._of(self._read("plan_revoke", grant))
+        return Plan._of_text(self._read("plan_revoke", grant))
 
     def revoke(
         self,
@@ -329,13 +329,12 @@ class Client(_Base):
         works, self._works = self._works, []
         wait_for_all(works, cancel=isinstance(error, KeyboardInterrupt | SystemExit))
 
-    def _read(self, verb: str, grant: GrantLike) -> dict[str, Any]:
+    def _read(self, verb: str, grant: GrantLike) -> str:
         try:
-            found: dict[str, Any] = json.loads(wait(self._reading(verb, grant)))
+            return wait(self._reading(verb, grant))
         except PodroleError as error:
             self._explain(error)
             raise
-        return found
 
     def _finished(self, work: _podrole.Work, listener: EventListener | None) -> Receipt:
         try:
@@ -364,7 +363,7 @@ class AsyncClient(_Base):
 
     async def plan(self, grant: GrantLike) -> Plan:
         """As `Client.plan`."""
-        return Plan._of(await self._read("plan", grant))
+        return Plan._of_text(await self._read("plan", grant))
 
     async def apply(
         self, what: Plan | GrantLike, *, wait: Seconds | None = None, on_event: EventListener | None = None
@@ -379,11 +378,11 @@ class AsyncClient(_Base):
 
     async def verify(self, grant: GrantLike) -> Report:
         """As `Client.verify`."""
-        return Report._of(await self._read("verify", grant))
+        return Report._of_text(await self._read("verify", grant))
 
     async def plan_revoke(self, grant: GrantLike) -> Plan:
         """As `Client.plan_revoke`."""
-        return Plan._of(await self._read("plan_revoke", grant))
+        return Plan._of_text(await self._read("plan_revoke", grant))
 
     async def revoke(
         self,
@@ -433,13 +432,12 @@ class AsyncClient(_Base):
                 work.cancel()
         await self.close()
 
-    async def _read(self, verb: str, grant: GrantLike) -> dict[str, Any]:
+    async def _read(self, verb: str, grant: GrantLike) -> str:
         try:
-            found: dict[str, Any] = json.loads(await wait_async(self._reading(verb, grant)))
+            return await wait_async(self._reading(verb, grant))
         except PodroleError as error:
             self._explain(error)
             raise
-        return found
 
     async def _finished(self, work: _podrole.Work, listener: EventListener | None) -> Receipt:
         try:

@@ -312,7 +312,7 @@ class Grant(Document):
                 raise invalid(f"{name} is needed, this is None")
         value = {camel(name): argument for name, argument in given.items() if argument is not None}
         try:
-            return cls._of(json.loads(_podrole.grant_from_value(json_of(value, "the grant"))))
+            return cls._of_text(_podrole.grant_from_value(json_of(value, "the grant")))
         except InvalidInputError as error:
             raise in_words_of_python(error, map(camel, given)) from None
 
@@ -332,7 +332,7 @@ class Grant(Document):
         Raises:
             InvalidInputError: With line, column and path; an unknown key comes with the nearest legal one.
         """
-        return cls._of(json.loads(_podrole.grant_from_yaml(text(yaml, "yaml"))))
+        return cls._of_text(_podrole.grant_from_yaml(text(yaml, "yaml")))
 
     @classmethod
     def all_from_yaml(cls, yaml: str) -> list[Grant]:
@@ -342,7 +342,7 @@ class Grant(Document):
     @classmethod
     def from_json(cls, text: str) -> Grant:
         """Read the one grant of a JSON text, in short or long form. Errors as `from_yaml`."""
-        return cls._of(json.loads(_podrole.grant_from_json(_text(text, "json"))))
+        return cls._of_text(_podrole.grant_from_json(_text(text, "json")))
 
     @classmethod
     def all_from_json(cls, text: str) -> list[Grant]:
@@ -363,7 +363,7 @@ class Grant(Document):
 
     def to_yaml(self) -> str:
         """Write the long form as YAML, which `from_yaml` reads back."""
-        return _podrole.grant_to_yaml(self.to_json())
+        return _podrole.grant_to_yaml(self._json())
 
     @property
     def subject(self) -> str:
@@ -442,7 +442,7 @@ GrantLike: TypeAlias = Grant | Mapping[str, Any]
 def grant_json(grant: object) -> str:
     """Give the JSON text of what a caller hands over as a grant."""
     if isinstance(grant, Grant):
-        return grant.to_json()
+        return grant._json()
     return json_of(grant, "the grant")
 
 

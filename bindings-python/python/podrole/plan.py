@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -205,7 +204,7 @@ class Plan(Document):
         from podrole.receipt import Receipt
 
         found = self._data.get("receipt")
-        return None if found is None else Receipt._of(copy.deepcopy(found))
+        return None if found is None else Receipt._of(found)
 
     @property
     def is_empty(self) -> bool:
@@ -221,7 +220,7 @@ class Plan(Document):
         """
         if width is not None and (isinstance(width, bool) or not isinstance(width, int) or not 0 <= width < 2**31):
             raise invalid(f"width must be a whole number of columns, this is {described(width)}")
-        return _podrole.plan_text(self.to_json(), width, flag(color, "color"))
+        return _podrole.plan_text(self._json(), width, flag(color, "color"))
 
     def __str__(self) -> str:
         """Print it for people, without colour."""

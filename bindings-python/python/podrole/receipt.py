@@ -163,7 +163,7 @@ class Receipt(Document):
 
     def __str__(self) -> str:
         """Print it for people: every step with a mark, and a line of totals."""
-        return _podrole.receipt_text(self.to_json())
+        return _podrole.receipt_text(self._json())
 
     def __repr__(self) -> str:
         """Say what it is, in a line."""

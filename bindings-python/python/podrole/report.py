@@ -107,12 +107,12 @@ class Report(Document):
         Raises:
             VerificationFailedError: With message and remedy of the first failed check and the count of the others.
         """
-        _podrole.report_into_result(self.to_json())
+        _podrole.report_into_result(self._json())
         return self
 
     def __str__(self) -> str:
         """Print it for people: every check with a mark, remedies, and a line of totals."""
-        return _podrole.report_text(self.to_json())
+        return _podrole.report_text(self._json())
 
     def __repr__(self) -> str:
         """Say what it is, in a line."""

@@ -104,7 +104,7 @@ class Run:
 
 def finish(work: _podrole.Work, listener: EventListener | None = None) -> Receipt:
     """Wait for the end of a run, and tell a listener its events on the way."""
-    return Receipt._of(json.loads(wait(work, listener)))  # noqa: SLF001
+    return Receipt._of_text(wait(work, listener))  # noqa: SLF001
 
 
 def wait(work: _podrole.Work, listener: EventListener | None = None) -> str:
@@ -198,9 +198,9 @@ def _ending(work: _podrole.Work) -> tuple[Receipt | None, PodroleError | None]:
         answer = work.answer()
     except PodroleError as error:
         return error.receipt, error
-    data: dict[str, Any] | None = None if answer is None else json.loads(answer)
+    data: dict[str, Any] = {} if answer is None else json.loads(answer)
     # What only reads has no receipt.
-    return (Receipt._of(data) if data is not None and "calls" in data else None), None  # noqa: SLF001
+    return (Receipt._of(data) if "calls" in data else None), None  # noqa: SLF001
 
 
 class AsyncRun:
@@ -284,7 +284,7 @@ class AsyncRun:
 
 async def finish_async(work: _podrole.Work, listener: EventListener | None = None) -> Receipt:
     """Wait for the end of a run, and tell a listener its events on the way."""
-    return Receipt._of(json.loads(await wait_async(work, listener)))  # noqa: SLF001
+    return Receipt._of_text(await wait_async(work, listener))  # noqa: SLF001
 
 
 async def wait_async(work: _podrole.Work, listener: EventListener | None = None) -> str:

@@ -96,7 +96,7 @@ class World(Document):
 
     def comparable(self) -> dict[str, Any]:
         """Give it without what differs between two ways to the same state (ids, versions, times)."""
-        found: dict[str, Any] = json.loads(_podrole.comparable_world(self.to_json()))
+        found: dict[str, Any] = json.loads(_podrole.comparable_world(self._json()))
         return found
 
     def edited(self, change: Callable[[dict[str, Any]], object]) -> World:
