@@ -1,5 +1,6 @@
 //! Work under way: its events, its answer, and the way to stop it.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
 use napi::bindgen_prelude::{Env, PromiseRaw, spawn};
@@ -14,12 +15,15 @@ use crate::failure::{thrown, written};
 /// How many events cross over at once.
 const BATCH: usize = 256;
 
-/// Work that began with the call that gave it. Letting go of it does not stop it.
+type Answer = Pin<Box<dyn Future<Output = Result<String>> + Send>>;
+
+/// Work that can be stopped. A run begins with the call that gives it, and letting go of it does not stop it; reading begins with
+/// [`Work::answer`], which saves a way between threads.
 #[napi]
 pub struct Work {
     stop: watch::Sender<u32>,
     events: Option<Arc<Mutex<mpsc::UnboundedReceiver<Event>>>>,
-    answer: SyncMutex<Option<oneshot::Receiver<Result<String>>>>,
+    answer: SyncMutex<Option<Answer>>,
 }
 
 #[napi]
@@ -46,27 +50,22 @@ impl Work {
     #[napi]
     pub fn answer<'e>(&self, env: &'e Env) -> Result<PromiseRaw<'e, String>> {
         let answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        env.spawn_future(async move {
-            let lost = || Error::from_reason("the work ended without an answer");
-            answer.ok_or_else(lost)?.await.unwrap_or_else(|_| Err(lost()))
-        })
+        env.spawn_future(async move { answer.ok_or_else(lost)?.await })
     }
 }
 
 impl Work {
-    /// Begins work that only reads: stopping it drops it.
+    /// Work that only reads: stopping it drops it.
     pub(crate) fn reading<T: Serialize + Send + 'static>(
         work: impl Future<Output = podrole::Result<T>> + Send + 'static,
     ) -> Self {
         let (stop, mut asked) = watch::channel(0);
-        let (sender, answer) = oneshot::channel();
-        spawn(async move {
-            let answer = tokio::select! {
+        let answer: Answer = Box::pin(async move {
+            tokio::select! {
                 biased;
                 () = asked_times(&mut asked, 1) => Err(thrown(cancelled())),
                 answer = work => answer.map_err(thrown).and_then(|value| written(&value)),
-            };
-            let _ = sender.send(answer);
+            }
         });
         Self { stop, events: None, answer: SyncMutex::new(Some(answer)) }
     }
@@ -74,14 +73,19 @@ impl Work {
     /// Begins a run.
     pub(crate) fn run(apply: Apply) -> Self {
         let (stop, asked) = watch::channel(0);
-        let (sender, answer) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let (tell, events) = mpsc::unbounded_channel();
         spawn(async move {
             let answer = carry_out(apply, asked, tell).await;
             let _ = sender.send(answer.map_err(thrown).and_then(|receipt| written(&receipt)));
         });
+        let answer: Answer = Box::pin(async move { receiver.await.unwrap_or_else(|_| Err(lost())) });
         Self { stop, events: Some(Arc::new(Mutex::new(events))), answer: SyncMutex::new(Some(answer)) }
     }
+}
+
+fn lost() -> Error {
+    Error::from_reason("the work ended without an answer")
 }
 
 async fn carry_out(

@@ -64,10 +64,15 @@ export function call<T>(below: (...args: never[]) => unknown, work: () => T): T 
 
 /** Whatever was parsed, so that nobody changes what a plan says between reading and applying it. */
 export function frozen<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+  if (typeof value === 'object' && value !== null) {
     Object.freeze(value)
-    for (const item of Object.values(value)) {
-      frozen(item)
+    if (Array.isArray(value)) {
+      value.forEach(frozen)
+    } else {
+      // What was parsed has no properties but its own; Object.values would make a list of each object.
+      for (const key in value) {
+        frozen(value[key])
+      }
     }
   }
   return value
