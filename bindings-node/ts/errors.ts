@@ -48,12 +48,13 @@ export type Retry = 'never' | 'safe' | 'exhausted'
 
 /**
  * What a failed or cancelled run left behind: `none` when nothing was changed; `remaining` for changes that stand (`apply` continues from
- * there, `revoke` takes them back); `unknown` when the answer to a change was lost (`plan` tells).
+ * there, `revoke` takes them back); `unknown` when the answer to a change was lost: `resources` may or may not have been made (`plan` tells),
+ * `remaining` stand for certain.
  */
 export type Leftovers =
   | { readonly state: 'none' }
   | { readonly state: 'remaining'; readonly resources: readonly string[] }
-  | { readonly state: 'unknown'; readonly resources: readonly string[] }
+  | { readonly state: 'unknown'; readonly resources: readonly string[]; readonly remaining: readonly string[] }
 
 /** A field that another field manager owns. */
 export interface FieldConflict {

@@ -30,7 +30,7 @@ pub(crate) fn runtime(_py: Python<'_>) -> Result<Arc<Runtime>> {
     }
     let runtime = Builder::new_multi_thread().worker_threads(THREADS).thread_name("podrole").enable_all().build();
     let runtime = Arc::new(runtime.map_err(|problem| {
-        Error::new(ErrorKind::Unexpected, format!("the system gives no threads: {problem}")).source(problem)
+        Error::new(ErrorKind::Unexpected, format!("the system gives no threads: {problem}")).caused_by(problem)
     })?);
     *held = Some(Threads { process, runtime: ManuallyDrop::new(Arc::clone(&runtime)) });
     Ok(runtime)

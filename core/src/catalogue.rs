@@ -333,8 +333,8 @@ mod tests {
         same(&["outcomes"], &kinds("kind", &values));
         let values = one_of_each!(Leftovers {
             Leftovers::None => Leftovers::None,
-            Leftovers::Remaining(_) => Leftovers::Remaining(Vec::new()),
-            Leftovers::Unknown(_) => Leftovers::Unknown(Vec::new()),
+            Leftovers::Remaining { .. } => Leftovers::Remaining { resources: Vec::new() },
+            Leftovers::Unknown { .. } => Leftovers::Unknown { resources: Vec::new(), remaining: Vec::new() },
         });
         same(&["leftovers"], &kinds("state", &values));
     }

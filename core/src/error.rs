@@ -116,15 +116,24 @@ pub enum Retry {
 
 /// What a failed or cancelled run left behind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", content = "resources", rename_all = "snake_case")]
+#[serde(tag = "state", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Leftovers {
     /// Nothing was changed.
     None,
     /// These changes were made and stand. `apply` continues from here; `revoke` takes them back.
-    Remaining(Vec<String>),
-    /// These changes may or may not have been made: their answer was lost. `plan` tells.
-    Unknown(Vec<String>),
+    Remaining {
+        /// The changes, in words.
+        resources: Vec<String>,
+    },
+    /// Of some changes the answer was lost: they may or may not have been made. `plan` tells.
+    Unknown {
+        /// The changes that nobody knows of, in words.
+        resources: Vec<String>,
+        /// The changes that stand for certain, as in [`Leftovers::Remaining`].
+        #[serde(default)]
+        remaining: Vec<String>,
+    },
 }
 
 /// A field that another manager owns.
@@ -237,8 +246,8 @@ impl Error {
         self
     }
 
-    /// The error underneath.
-    pub fn source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    /// The error underneath, which [`source`](std::error::Error::source) gives.
+    pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
@@ -375,8 +384,13 @@ impl fmt::Display for Error {
         }
         match &inner.leftovers {
             Leftovers::None => Ok(()),
-            Leftovers::Remaining(things) => write!(f, "\n  left behind: {}", things.join(", ")),
-            Leftovers::Unknown(things) => write!(f, "\n  perhaps left behind: {}", things.join(", ")),
+            Leftovers::Remaining { resources } => write!(f, "\n  left behind: {}", resources.join(", ")),
+            Leftovers::Unknown { resources, remaining } => {
+                if !remaining.is_empty() {
+                    write!(f, "\n  left behind: {}", remaining.join(", "))?;
+                }
+                write!(f, "\n  perhaps left behind: {}", resources.join(", "))
+            }
         }
     }
 }

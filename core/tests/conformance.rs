@@ -675,8 +675,8 @@ fn check_error(error: &Error, wanted: &ExpectError) -> Result<(), String> {
     if let Some(wanted) = &wanted.leftovers {
         let found = match payload.leftovers {
             Leftovers::None => "none",
-            Leftovers::Remaining(_) => "remaining",
-            Leftovers::Unknown(_) => "unknown",
+            Leftovers::Remaining { .. } => "remaining",
+            Leftovers::Unknown { .. } => "unknown",
             _ => "other",
         };
         same(&format!("what is left of {all:?}"), &found, &wanted.as_str())?;

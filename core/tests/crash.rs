@@ -150,7 +150,7 @@ fn disturb(memory: &Memory, scenario: &Scenario, known: &Undisturbed, verb: Verb
                 );
             }
             if hit.write {
-                assert!(matches!(error.get_leftovers(), Leftovers::Unknown(_)), "{about}: {error:#}");
+                assert!(matches!(error.get_leftovers(), Leftovers::Unknown { .. }), "{about}: {error:#}");
             }
             Left::Ended(error.get_receipt().cloned().map(Box::new))
         }),

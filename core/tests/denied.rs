@@ -148,12 +148,14 @@ fn is_tolerable(effect: &FaultEffect) -> bool {
 fn honest(about: &str, before: &World, after: &World, error: &Error) {
     match (error.get_leftovers(), error.get_receipt()) {
         (Leftovers::None, _) => assert_same(before, after, &format!("{about}: nothing is left, it says")),
-        (Leftovers::Remaining(done), Some(receipt)) => {
+        (Leftovers::Remaining { resources: done }, Some(receipt)) => {
             assert_eq!(*done, receipt.done(), "{about}");
             assert!(receipt.unknown().is_empty() && !done.is_empty(), "{about}: {receipt}");
             assert!(before != after, "{about}: nothing is left, but it says {done:?}");
         }
-        (Leftovers::Unknown(things), Some(receipt)) => assert_eq!(*things, receipt.unknown(), "{about}"),
+        (Leftovers::Unknown { resources, remaining }, Some(receipt)) => {
+            assert_eq!((resources, remaining), (&receipt.unknown(), &receipt.done()), "{about}");
+        }
         (left, receipt) => panic!("{about}: {left:?} with {receipt:?}"),
     }
     let Some(receipt) = error.get_receipt() else { return };
@@ -178,7 +180,7 @@ fn judge_denial(about: &str, hit: &CallRecord, error: &Error) {
     assert!(error.get_remedy().is_some_and(|remedy| remedy.contains(words)), "{about}: {error:#}");
     assert_eq!(error.get_retry(), Retry::Never, "{about}: {error:#}");
     // What is denied did not happen: unknown is only what happened before, in the same step.
-    if let (Leftovers::Unknown(_), Some(receipt)) = (error.get_leftovers(), error.get_receipt()) {
+    if let (Leftovers::Unknown { .. }, Some(receipt)) = (error.get_leftovers(), error.get_receipt()) {
         let several = receipt
             .steps
             .iter()
@@ -293,7 +295,7 @@ async fn each_call_answered_with_garbage() {
     each_call_of_the_rich_ones(FaultEffect::Garbled, |about, hit, error| {
         assert_eq!(error.kind(), ErrorKind::Unexpected, "{about}: {error:#}");
         // The effect may have happened, and did.
-        let unknown = matches!(error.get_leftovers(), Leftovers::Unknown(_));
+        let unknown = matches!(error.get_leftovers(), Leftovers::Unknown { .. });
         assert!(unknown || !hit.write, "{about}: {error:#}");
     })
     .await;
@@ -303,7 +305,7 @@ async fn each_call_answered_with_garbage() {
 async fn each_call_without_an_answer() {
     each_call_of_the_rich_ones(FaultEffect::LostAnswer, |about, hit, error| {
         assert_eq!((error.kind(), error.get_retry()), (ErrorKind::Timeout, Retry::Safe), "{about}: {error:#}");
-        let unknown = matches!(error.get_leftovers(), Leftovers::Unknown(_));
+        let unknown = matches!(error.get_leftovers(), Leftovers::Unknown { .. });
         assert!(unknown || !hit.write, "{about}: {error:#}");
     })
     .await;
@@ -376,7 +378,10 @@ async fn a_call_that_never_answers_is_left_by_a_second_cancel_and_the_next_apply
             run.cancel();
             let error = run.finish().await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Cancelled, "{about}: {error:#}");
-            assert!(matches!(error.get_leftovers(), Leftovers::Unknown(left) if left.len() == 1), "{about}: {error:#}");
+            assert!(
+                matches!(error.get_leftovers(), Leftovers::Unknown { resources, .. } if resources.len() == 1),
+                "{about}: {error:#}"
+            );
             memory.clear_faults();
             life.go_on(&memory, Verb::Apply, &about).await;
         }

@@ -65,7 +65,7 @@ fn an_error_is_one_line_and_has_its_remedy_in_the_alternate_form() {
         .resource("role app")
         .action("iam:CreateRole")
         .remedy("allow iam:CreateRole")
-        .leftovers(Leftovers::Remaining(vec!["create OIDC provider".to_owned()]));
+        .leftovers(Leftovers::Remaining { resources: vec!["create OIDC provider".to_owned()] });
     assert_eq!(error.to_string(), "permission_denied: role app: not authorized (iam:CreateRole: AccessDenied)");
     assert_eq!(
         format!("{error:#}"),

@@ -66,27 +66,35 @@ class Leftovers:
     Attributes:
         state: `none` when nothing was changed; `remaining` for changes that stand (`apply` continues from there, `revoke`
             takes them back); `unknown` when the answer to a change was lost (`plan` tells).
-        resources: The things, in words.
+        resources: The changes that stand, or, when the state is `unknown`, those that may or may not have been made, in words.
+        remaining: The changes that stand for certain, in words, whatever the state.
     """
 
-    __slots__ = ("resources", "state")
+    __slots__ = ("remaining", "resources", "state")
 
-    def __init__(self, state: LeftoversState = "none", resources: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, state: LeftoversState = "none", resources: tuple[str, ...] = (), remaining: tuple[str, ...] = ()
+    ) -> None:
         """Say what is left."""
         self.state: LeftoversState = state
         self.resources = resources
+        self.remaining = resources if state == "remaining" else remaining
 
     def __repr__(self) -> str:
-        """Show both."""
-        return f"Leftovers({self.state!r}, {self.resources!r})"
+        """Show what is left."""
+        more = f", {self.remaining!r}" if self.state == "unknown" else ""
+        return f"Leftovers({self.state!r}, {self.resources!r}{more})"
 
     def __eq__(self, other: object) -> bool:
         """Compare by what is left."""
-        return isinstance(other, Leftovers) and (self.state, self.resources) == (other.state, other.resources)
+        return isinstance(other, Leftovers) and self._key() == other._key()
 
     def __hash__(self) -> int:
         """Agree with equality."""
-        return hash((self.state, self.resources))
+        return hash(self._key())
+
+    def _key(self) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+        return self.state, self.resources, self.remaining
 
 
 class FieldConflict:
@@ -393,7 +401,7 @@ def from_payload(fields: Mapping[str, Any], receipt: Receipt | None = None) -> P
         remedy=fields.get("remedy"),
         retry=fields.get("retry", "never"),
         conflicts=_conflicts(fields.get("conflicts", [])),
-        leftovers=Leftovers(left.get("state", "none"), tuple(left.get("resources", ()))),
+        leftovers=Leftovers(left.get("state", "none"), tuple(left.get("resources", ())), tuple(left.get("remaining", ()))),
         receipt=receipt,
     )
 

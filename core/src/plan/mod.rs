@@ -152,7 +152,7 @@ impl Plan {
             Error::new(ErrorKind::PlanStale, format!("the world has changed since the plan was made: {detail}"))
                 .remedy("plan again, and read the new plan before applying it")
         };
-        let again = again.map_err(|error| stale(error.to_string()).source(error))?;
+        let again = again.map_err(|error| stale(error.to_string()).caused_by(error))?;
         // The steps go to the API server that the plan was made with.
         for (cluster, known) in &self.hints.clusters {
             if observed.cluster(cluster).is_some_and(|now| now != known) {

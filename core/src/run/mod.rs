@@ -138,8 +138,8 @@ impl Job {
             None => return Ok(receipt),
         };
         let leftovers = match (receipt.unknown(), receipt.done()) {
-            (unknown, _) if !unknown.is_empty() => Leftovers::Unknown(unknown),
-            (_, done) if !done.is_empty() => Leftovers::Remaining(done),
+            (resources, remaining) if !resources.is_empty() => Leftovers::Unknown { resources, remaining },
+            (_, resources) if !resources.is_empty() => Leftovers::Remaining { resources },
             _ => Leftovers::None,
         };
         Err(error.leftovers(leftovers).receipt(receipt))
@@ -239,7 +239,7 @@ impl Job {
                         Ok(done) => done,
                         Err(error) => {
                             failure.get_or_insert(
-                                Error::new(ErrorKind::Unexpected, "a step ended without an answer").source(error),
+                                Error::new(ErrorKind::Unexpected, "a step ended without an answer").caused_by(error),
                             );
                             continue;
                         }

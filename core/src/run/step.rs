@@ -325,7 +325,7 @@ fn same_or_stale(same: bool, error: Error) -> Result<bool> {
     if same {
         return Ok(true);
     }
-    Err(stale("somebody else created it").source(error))
+    Err(stale("somebody else created it").caused_by(error))
 }
 
 /// Removing what is gone already is no failure.

@@ -63,7 +63,10 @@ async fn a_cancel_is_acknowledged_at_once_the_step_in_flight_finishes_and_no_oth
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     let receipt = error.get_receipt().unwrap();
     assert_eq!(outcomes(receipt), ["done", "not started", "not started", "not started"]);
-    assert_eq!(*error.get_leftovers(), Leftovers::Remaining(vec!["create role connections-role-test".to_owned()]));
+    assert_eq!(
+        *error.get_leftovers(),
+        Leftovers::Remaining { resources: vec!["create role connections-role-test".to_owned()] }
+    );
     assert!(role(&memory.world(), crate::support::ROLE).is_some());
     // And the next apply goes on from there.
     memory.set_latency(Duration::ZERO);
@@ -81,7 +84,10 @@ async fn a_second_cancel_returns_at_once_with_what_is_left_as_unknown() {
     let error = run.finish().await.unwrap_err();
     assert!(asked.elapsed() < Duration::from_millis(200), "returned after {:?}", asked.elapsed());
     assert_eq!(error.kind(), ErrorKind::Cancelled);
-    assert_eq!(*error.get_leftovers(), Leftovers::Unknown(vec!["create role connections-role-test".to_owned()]));
+    assert_eq!(
+        *error.get_leftovers(),
+        Leftovers::Unknown { resources: vec!["create role connections-role-test".to_owned()], remaining: Vec::new() }
+    );
     let receipt = error.get_receipt().unwrap();
     assert_eq!(outcomes(receipt), ["unknown", "not started", "not started", "not started"]);
     // The call itself was not torn in two.
@@ -130,7 +136,7 @@ async fn a_cancel_during_the_wait_for_a_rollout_ends_the_wait_and_says_so() {
     assert!(asked.elapsed() < Duration::from_millis(200), "returned after {:?}", asked.elapsed());
     assert_eq!(error.kind(), ErrorKind::Cancelled, "{error:#}");
     assert!(error.get_receipt().unwrap().is_complete());
-    assert!(matches!(error.get_leftovers(), Leftovers::Remaining(done) if done.len() == 4), "{error:#}");
+    assert!(matches!(error.get_leftovers(), Leftovers::Remaining { resources } if resources.len() == 4), "{error:#}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -56,7 +56,7 @@ fn full() -> Error {
         .action("iam:CreateRole")
         .remedy("allow iam:CreateRole to x")
         .conflicts(vec![FieldConflict { manager: "argocd".to_owned(), field: ".spec.x".to_owned() }])
-        .leftovers(Leftovers::Remaining(vec!["create policy a".to_owned(), "create policy b".to_owned()]))
+        .leftovers(Leftovers::Remaining { resources: vec!["create policy a".to_owned(), "create policy b".to_owned()] })
 }
 
 #[test]

@@ -61,7 +61,7 @@ async fn a_call_that_hangs_ends_with_the_clients_timeout_and_its_effect_is_unkno
         }
         let error = disturbed(&front, &client, &fault).await;
         assert_eq!((error.kind(), error.get_retry()), (ErrorKind::Timeout, Retry::Safe), "{error:?}");
-        assert_eq!(matches!(error.get_leftovers(), Leftovers::Unknown(_)), unknown, "{error:?}");
+        assert_eq!(matches!(error.get_leftovers(), Leftovers::Unknown { .. }), unknown, "{error:?}");
     }
 }
 
@@ -76,7 +76,7 @@ async fn an_answer_that_is_not_awss_is_unexpected() {
             assert!(error.get_operation().unwrap().ends_with(action), "{error:?}");
             assert!(error.get_remedy().unwrap().contains("AWS_ENDPOINT_URL"), "{error:?}");
             let write = ["CreateRole", "AttachRolePolicy"].contains(&action);
-            assert_eq!(matches!(error.get_leftovers(), Leftovers::Unknown(_)), write, "{error:?}");
+            assert_eq!(matches!(error.get_leftovers(), Leftovers::Unknown { .. }), write, "{error:?}");
         }
     }
 }
@@ -98,7 +98,7 @@ async fn a_service_that_goes_on_failing_is_unavailable_and_one_that_recovers_is_
         assert_eq!((error.kind(), error.get_code()), (ErrorKind::Unavailable, code), "{error:?}");
         assert_eq!(error.get_retry(), Retry::Safe);
         let write = action.starts_with("Create");
-        assert_eq!(matches!(error.get_leftovers(), Leftovers::Unknown(_)), write, "{error:?}");
+        assert_eq!(matches!(error.get_leftovers(), Leftovers::Unknown { .. }), write, "{error:?}");
 
         fault["times"] = json!(1);
         front.faults(&json!([fault]));
@@ -124,7 +124,7 @@ async fn a_service_that_goes_on_throttling_is_throttled_and_one_that_stops_is_no
         let error = disturbed(&front, &client().await, &json!([fault])).await;
         assert_eq!((error.kind(), error.get_code()), (ErrorKind::Throttled, Some(code)), "{error:?}");
         assert_eq!(error.get_retry(), Retry::Exhausted);
-        assert!(!matches!(error.get_leftovers(), Leftovers::Unknown(_)), "a refusal has no effect: {error:?}");
+        assert!(!matches!(error.get_leftovers(), Leftovers::Unknown { .. }), "a refusal has no effect: {error:?}");
 
         fault["times"] = json!(1);
         front.faults(&json!([fault]));

@@ -230,7 +230,7 @@ async fn each_write_whose_answer_is_lost_is_unknown_and_the_next_run_completes()
         let error = outcome.result.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
         assert!(error.get_remedy().is_some(), "{error:?}");
-        assert!(matches!(error.get_leftovers(), Leftovers::Unknown(_)), "{error:?}");
+        assert!(matches!(error.get_leftovers(), Leftovers::Unknown { .. }), "{error:?}");
     })
     .await;
     println!("{count} answers to writes lost");

@@ -228,7 +228,7 @@ impl Disturbed {
             assert!(error.get_action().unwrap().starts_with(&format!("{verb} {resource}")), "{error:?}");
             assert_eq!(*error.get_leftovers() == Leftovers::None, !changed, "{error:?}");
         } else if method != "GET" {
-            assert!(matches!(error.get_leftovers(), Leftovers::Unknown(_)), "{action}: {error:?}");
+            assert!(matches!(error.get_leftovers(), Leftovers::Unknown { .. }), "{action}: {error:?}");
         }
     }
 }

@@ -28,8 +28,8 @@ fn leftovers_are_those_of_the_receipt(error: &Error) {
         return;
     };
     let wanted = match (receipt.unknown(), receipt.done()) {
-        (unknown, _) if !unknown.is_empty() => Leftovers::Unknown(unknown),
-        (_, done) if !done.is_empty() => Leftovers::Remaining(done),
+        (resources, remaining) if !resources.is_empty() => Leftovers::Unknown { resources, remaining },
+        (_, resources) if !resources.is_empty() => Leftovers::Remaining { resources },
         _ => Leftovers::None,
     };
     assert_eq!(*error.get_leftovers(), wanted, "{error:?}");

@@ -252,7 +252,7 @@ fn text_of(path: &Path) -> Result<String> {
             if error.kind() == std::io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::InvalidInput };
         Error::new(kind, format!("the file cannot be read: {error}"))
             .remedy("check its path and permissions")
-            .source(error)
+            .caused_by(error)
     };
     let mut bytes = Vec::new();
     let limit = u64::try_from(tree::MAX_SIZE).unwrap_or(u64::MAX).saturating_add(1);
