@@ -41,7 +41,7 @@ check: ## compile everything without building it
 lint: ## clippy over everything; a warning is an error
 	@$(with_tools); set -x; cargo clippy --locked $(everything) --all-targets -- -D warnings
 
-test: prerequisites fmt-check test-core lint test-rust test-python test-node test-examples ## set up and run every test there is
+test: prerequisites fmt-check test-core lint doc test-rust test-python test-node test-examples ## set up and run every test there is
 
 test-core: ## the pure core and the in-memory world, without AWS SDK and kube: the inner loop
 	cargo test --locked $(pure)
@@ -70,8 +70,8 @@ dist: ## the optimised, stripped wheel and npm tarball in dist/, with their size
 bench: ## measure the budgets that need a clock; fails when one is passed
 	cargo bench --locked -p podrole --no-default-features --bench budgets
 
-doc: ## the documentation of the crates, in target/doc
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked $(everything) --no-deps
+doc: ## the documentation of the crates, in target/doc; a broken link is an error
+	@$(with_tools); set -x; RUSTDOCFLAGS="-D warnings" cargo doc --locked $(everything) --no-deps
 
 clean: ## remove what was built in the checkout (the cache of `setup` stays)
 	cargo clean

@@ -1,7 +1,7 @@
 //! The native half of the Python package: converts, releases the interpreter, maps errors. It holds no rules.
 //!
 //! Private (`podrole._podrole`): users see the typed package in `python/podrole`. Values cross over as JSON text in the core's own forms. A
-//! failure crosses as a Python exception that `podrole.errors` makes of JSON text too (see [`failure`]).
+//! failure crosses as a Python exception that `podrole.errors` makes of JSON text too (see the module `failure`).
 
 use pyo3::pymodule;
 

@@ -151,12 +151,22 @@ impl Client {
         verify(&grants, &observed, &self.inner.owner)
     }
 
-    /// What `revoke` would do. Nothing is written.
+    /// What `revoke` would do. Nothing is written. Lazy: the world is looked at when it is awaited.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> podrole::Result<()> {
+    /// # use podrole::{Client, Grant, memory::{Memory, World}};
+    /// # let client = Client::in_memory(&Memory::new(World::seed()));
+    /// # let grant = Grant::new("devops_aurora", "devops-aurora-1/app", "app-role");
+    /// let receipt = client.apply(&grant).await?;
+    /// println!("{}", client.plan_revoke(&grant).with_receipt(receipt).remove_provider().await?);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`Client::plan`].
-    pub async fn plan_revoke(&self, grant: &Grant) -> Result<Plan> {
-        self.plan_revocation(grant, None, false).await
+    pub fn plan_revoke(&self, grant: &Grant) -> PlanRevoke {
+        PlanRevoke { client: self.clone(), grant: grant.clone(), receipt: None, remove_provider: false }
     }
 
     async fn plan_revocation(&self, grant: &Grant, receipt: Option<&Receipt>, remove_provider: bool) -> Result<Plan> {
@@ -207,6 +217,40 @@ impl From<&Grant> for PlanOrGrant {
     }
 }
 
+/// A plan of `revoke` that is not made yet: see [`Client::plan_revoke`].
+#[must_use = "nothing happens until it is awaited"]
+#[derive(Debug)]
+pub struct PlanRevoke {
+    client: Client,
+    grant: Grant,
+    receipt: Option<Receipt>,
+    remove_provider: bool,
+}
+
+impl PlanRevoke {
+    /// As [`Apply::with_receipt`].
+    pub fn with_receipt(mut self, receipt: Receipt) -> Self {
+        self.receipt = Some(receipt);
+        self
+    }
+
+    /// As [`Apply::remove_provider`].
+    pub fn remove_provider(mut self) -> Self {
+        self.remove_provider = true;
+        self
+    }
+}
+
+impl IntoFuture for PlanRevoke {
+    type Output = Result<Plan>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        async move { self.client.plan_revocation(&self.grant, self.receipt.as_ref(), self.remove_provider).await }
+            .boxed()
+    }
+}
+
 /// A run that is not started yet.
 #[must_use = "nothing happens until it is awaited or started"]
 #[derive(Debug)]
@@ -242,8 +286,14 @@ impl Apply {
     /// Starts it and gives the handle: events, cancel, and the receipt at the end.
     ///
     /// # Errors
-    /// What planning meets, when it was given a grant. Nothing was written then.
+    /// What planning meets, when it was given a grant; `invalid_input` for a receipt or [`remove_provider`](Apply::remove_provider) with
+    /// anything but a grant to revoke. Nothing was written then.
     pub async fn start(self) -> Result<Run> {
+        let plans_revoke = matches!(self.what, PlanOrGrant::Grant(_)) && self.verb == Verb::Revoke;
+        if !plans_revoke && (self.receipt.is_some() || self.remove_provider) {
+            return Err(Error::invalid("a receipt and the removal of the provider are for the revoke of a grant")
+                .remedy("give them to `plan_revoke` or `revoke`: a plan that was made has them in it"));
+        }
         let (plan, recheck) = match (self.what, self.verb) {
             (PlanOrGrant::Plan(plan), _) => (*plan, true),
             (PlanOrGrant::Grant(grant), Verb::Apply) => (self.client.plan(&grant).await?, false),

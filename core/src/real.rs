@@ -148,6 +148,26 @@ enum Access {
 ///
 /// What is not set comes from the environment, as in the tools of both ecosystems: `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`,
 /// `AWS_ACCESS_KEY_ID` and the other sources of AWS credentials; `KUBECONFIG` once a kubeconfig is asked for.
+///
+/// ```no_run
+/// # #[cfg(feature = "aws")] #[tokio::main(flavor = "current_thread")] async fn main() -> podrole::Result<()> {
+/// use std::time::Duration;
+///
+/// use podrole::Client;
+/// use podrole::model::Region;
+///
+/// let client = Client::builder()
+///     .region(Region::new("ca-central-1")?)
+///     .profile("platform")
+///     .aws_timeout(Duration::from_secs(60))
+///     .owner("platform-team")
+///     .on_event(|event| eprintln!("{event:?}"))
+///     .build()
+///     .await?;
+/// # drop(client);
+/// # Ok(()) }
+/// # #[cfg(not(feature = "aws"))] fn main() {}
+/// ```
 #[derive(Default)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct ClientBuilder {

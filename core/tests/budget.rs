@@ -21,7 +21,7 @@ fn slow(world: World) -> Memory {
 }
 
 /// How many latencies a piece of work took.
-async fn timed<T>(work: impl Future<Output = T>) -> (T, u32) {
+async fn timed<T>(work: impl IntoFuture<Output = T>) -> (T, u32) {
     let begun = Instant::now();
     let result = work.await;
     let took = begun.elapsed();

@@ -203,6 +203,14 @@ async fn each_call_denied() {
     assert!(tried > 2000, "only {tried} calls were denied");
     let missing: Vec<&str> = CALLS.into_iter().filter(|call| !operations.contains(*call)).collect();
     assert!(missing.is_empty(), "no scenario makes these calls: {missing:?}");
+    // The permissions in the README are all that are needed, and no more.
+    let readme = include_str!("../../README.md");
+    let of_aws = |name: &&str| ["eks:", "iam:"].iter().any(|service| name.starts_with(service));
+    let listed: BTreeSet<&str> = readme.split('`').filter(of_aws).filter(|name| !name.contains(' ')).collect();
+    let mut called: BTreeSet<&str> = operations.iter().map(String::as_str).filter(of_aws).collect();
+    // No call of podrole's, but IAM asks for it of who creates a provider with tags.
+    called.insert("iam:TagOpenIDConnectProvider");
+    assert_eq!(listed, called, "the permissions in the README are not those of the calls");
 }
 
 /// Every call that podrole makes: what a policy and a Role for it must allow.

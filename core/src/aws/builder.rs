@@ -12,8 +12,9 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::{Builder as HttpBuilder, ConnectorBuilder, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::os_shim_internal::{Env, Fs};
 
-use super::{Aws, Inner};
+use super::{Aws, Inner, profile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountId, Region};
 
@@ -109,7 +110,8 @@ impl AwsBuilder {
     /// Reads environment and configuration files. Credentials are resolved at the first call, not here.
     ///
     /// # Errors
-    /// [`ErrorKind::ConfigInvalid`] when a setting cannot work. A missing region or profile is not an error yet.
+    /// [`ErrorKind::ConfigInvalid`] when a setting cannot work: a profile that is not there, a region that cannot be one, a URL that is none. A
+    /// region that nothing tells is not an error yet.
     pub async fn load(self) -> Result<Aws> {
         if self.max_attempts == 0 {
             return Err(
@@ -119,6 +121,7 @@ impl AwsBuilder {
         if let Some(url) = &self.endpoint_url {
             check_url(url)?;
         }
+        profile::check(&Fs::real(), &Env::real(), self.profile.as_deref()).await?;
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(self.connect_timeout)
             .read_timeout(self.operation_timeout)
@@ -142,7 +145,13 @@ impl AwsBuilder {
             loader = loader.credentials_provider(provider);
         }
         let config = loader.load().await;
-        // The environment and the profile may set it too; the SDK would print what it cannot use.
+        // The environment and the profile may set these too; the SDK would print what it cannot use.
+        if let Some(region) = config.region() {
+            Region::new(region.as_ref()).map_err(|error| {
+                Error::new(ErrorKind::ConfigInvalid, format!("the configured AWS region: {error}"))
+                    .remedy("correct AWS_REGION or the profile's `region`")
+            })?;
+        }
         if let Some(url) = config.endpoint_url() {
             check_url(url)?;
         }

@@ -13,7 +13,8 @@ use crate::error::{Error, ErrorKind, Result, Retry};
 /// Codes that say "there is no such thing", and nothing else.
 const ABSENT: &[&str] = &["NoSuchEntity", "NoSuchEntityException", "ResourceNotFoundException"];
 
-const NETWORK: &str = "check the network and the endpoint (AWS_ENDPOINT_URL, proxies)";
+const NETWORK: &str =
+    "check the network, the name of the region (AWS_REGION) and the endpoint (AWS_ENDPOINT_URL, proxies)";
 
 const LATER: &str = "try again later: what is done stays done";
 
@@ -240,14 +241,16 @@ fn cause<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Opti
     None
 }
 
-/// The texts of an error and its causes. `Display` of the SDK's errors holds no request and no response.
+/// The texts of an error and its causes, without the requests and responses that some of them print: these hold what was signed.
 pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut texts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
         // Some list what was tried, a line each.
         let text = error.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ");
-        if texts.last() != Some(&text) {
+        let dump = ["Request {", "Response {", "HeaderMap"].iter().filter_map(|name| text.find(name)).min();
+        let text = text[..dump.unwrap_or(text.len())].trim_end_matches([' ', ':', '(']).to_owned();
+        if !text.is_empty() && texts.last() != Some(&text) {
             texts.push(text);
         }
         next = error.source();

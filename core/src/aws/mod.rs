@@ -12,6 +12,7 @@ mod errors;
 mod genuine;
 mod iam_read;
 mod iam_write;
+mod profile;
 mod source;
 mod sts;
 #[cfg(test)]

@@ -205,7 +205,7 @@ impl Builder<'_> {
                     [RoleRecord::Left(_)] => format!("record on {resource} who is left in its trust policy"),
                     _ => format!("record on {resource} what this grant puts on it"),
                 },
-                why: "so that it can be removed again".to_owned(),
+                why: "revoke finds by it what it takes back".to_owned(),
                 changes: map_changes("tag ", &role.tags, &missing),
                 resource,
                 after: Vec::new(),

@@ -145,3 +145,34 @@ async fn the_halves_of_a_grant_come_and_go_apart() {
     client.revoke(&bare_grant().scope(Scope::Iam)).await.unwrap();
     assert_same(&before.comparable(), &memory.world().comparable(), "revoked");
 }
+
+#[tokio::test]
+async fn the_plan_of_a_revoke_with_its_receipt_is_what_the_revoke_does() {
+    let memory = Memory::new(crowded());
+    let client = Client::in_memory(&memory);
+    let receipt = client.apply(&seed_grant()).await.unwrap();
+    let without = client.plan_revoke(&seed_grant()).await.unwrap();
+    let plan = client.plan_revoke(&seed_grant()).with_receipt(receipt.clone()).remove_provider().await.unwrap();
+    assert!(plan.options.remove_provider && !without.options.remove_provider);
+    let done = client.revoke(&seed_grant()).with_receipt(receipt).remove_provider().await.unwrap();
+    assert_eq!(done.plan, plan);
+}
+
+#[tokio::test]
+async fn what_is_for_a_revoke_is_not_taken_in_silence_by_an_apply() {
+    let memory = Memory::new(crowded());
+    let client = Client::in_memory(&memory);
+    let receipt = client.apply(&seed_grant()).await.unwrap();
+    let before = memory.world();
+    let undo = client.plan_revoke(&seed_grant()).await.unwrap();
+    for refused in [
+        client.apply(&seed_grant()).remove_provider(),
+        client.apply(&seed_grant()).with_receipt(receipt.clone()),
+        client.apply(undo).with_receipt(receipt),
+    ] {
+        let error = refused.await.unwrap_err();
+        assert_eq!(error.kind(), podrole::ErrorKind::InvalidInput, "{error:?}");
+        assert!(error.get_remedy().is_some_and(|remedy| remedy.contains("plan_revoke")), "{error:?}");
+    }
+    assert_eq!(memory.world(), before);
+}

@@ -141,6 +141,26 @@ async fn settings_that_cannot_work_are_refused_before_anything_is_read() {
         let error = Wire::new([]).builder().endpoint_url(url).load().await.expect_err(url);
         assert_eq!(error.kind(), ErrorKind::ConfigInvalid, "{url}");
     }
+    let error = Wire::new([]).builder().profile("nobody-has-this").load().await.expect_err("no such profile");
+    assert!(error.message().contains("nobody-has-this"), "{error}");
     let error = Wire::new([]).builder().max_attempts(0).load().await.expect_err("no attempts");
     assert_eq!(error.kind(), ErrorKind::ConfigInvalid);
+}
+
+#[test]
+fn what_an_error_prints_of_the_request_is_left_out() {
+    #[derive(Debug)]
+    struct Outer(std::io::Error);
+    impl std::fmt::Display for Outer {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("it cannot be sent: Request { headers: {\"authorization\": \"hush\"} }")
+        }
+    }
+    impl std::error::Error for Outer {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let text = super::super::errors::chain(&Outer(std::io::Error::other("no such host")));
+    assert_eq!(text, "it cannot be sent: no such host");
 }

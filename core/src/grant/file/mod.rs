@@ -34,6 +34,8 @@ use std::path::Path;
 use serde::Deserialize as _;
 
 use self::front::GrantFile;
+#[cfg(feature = "aws")]
+pub(crate) use self::problem::nearest;
 use self::problem::{Problem, Step, leading_path};
 use self::reader::Reader;
 use self::tree::{Node, Value};

@@ -181,7 +181,7 @@ pub(super) fn source_lines(source: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The legal word that was probably meant.
-pub(super) fn nearest(word: &str, legal: &'static [&'static str]) -> Option<&'static str> {
+pub(crate) fn nearest<'a>(word: &str, legal: &[&'a str]) -> Option<&'a str> {
     if word.len() > 64 {
         return None;
     }
