@@ -1,7 +1,7 @@
 //! The native half of the Node package: converts, bridges futures to promises, and maps errors. It holds no rules.
 //!
 //! Private: users see the typed package in `ts`. Values cross over as JSON text in the core's own forms. A failure crosses as the message of a
-//! native error, which is JSON text too (see [`failure`]): the package makes a `PodroleError` of it.
+//! native error, which is JSON text too (see the module `failure`): the package makes a `PodroleError` of it.
 #![cfg_attr(
     test,
     allow(dead_code, reason = "napi registers nothing where the module is a test, which clippy looks at too")
