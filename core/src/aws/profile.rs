@@ -2,7 +2,7 @@
 //! source of credentials it tried last.
 
 use aws_config::profile;
-use aws_config::profile::profile_file::ProfileFiles;
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 
 use super::errors::chain;
@@ -16,7 +16,7 @@ pub(super) async fn check(fs: &Fs, env: &Env, asked: Option<&str>) -> Result<()>
     let set = |name: &str| env.get(name).ok().filter(|value| !value.is_empty());
     let keys = set("AWS_ACCESS_KEY_ID").is_some();
     let Some(name) = asked.map(str::to_owned).or_else(|| set("AWS_PROFILE").filter(|_| !keys)) else { return Ok(()) };
-    let found = profile::load(fs, env, &ProfileFiles::default(), Some(name.clone().into())).await;
+    let found = profile::load(fs, env, &EnvConfigFiles::default(), Some(name.clone().into())).await;
     let found = found.map_err(|error| {
         Error::new(ErrorKind::ConfigInvalid, format!("the AWS configuration cannot be read: {}", chain(&error)))
             .remedy("mend the file, or set AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE to others")

@@ -10,7 +10,7 @@ use crate::model::{
     AccountId, Arn, Audience, ClusterName, IamPath, Issuer, Namespace, PolicyName, Region, RoleName,
     ServiceAccountName, WorkloadName, WorkloadRef,
 };
-use crate::policy::{BucketRef, Document, DocumentKind, aws_managed_policy_arn, s3_policy};
+use crate::policy::{BucketRef, Document, DocumentKind, TrustRequest, aws_managed_policy_arn, s3_policy};
 
 /// Prefix of every tag, label and annotation of podrole's own.
 pub(crate) const OWN_PREFIX: &str = "podrole.dev/";
@@ -181,6 +181,7 @@ impl Grant {
                 )));
             }
         }
+        self.check_further_conditions()?;
         let mut policies = Vec::new();
         let mut seen = BTreeSet::new();
         for (index, policy) in self.policies.iter().enumerate() {
@@ -272,12 +273,34 @@ impl Grant {
                 return Err(Error::invalid(format!("role.tags: {key:?} and {same:?} are the same key to IAM")));
             }
         }
-        for key in self.service_account.labels.keys() {
-            if key.starts_with(OWN_PREFIX) || key.is_empty() {
-                return Err(Error::invalid(format!("serviceAccount.labels: {key:?} is reserved or empty")));
+        for (key, value) in &self.service_account.labels {
+            if key.starts_with(OWN_PREFIX) {
+                return Err(Error::invalid(format!(
+                    "serviceAccount.labels: keys that begin with {OWN_PREFIX} are reserved"
+                )));
             }
+            check_label(key, value)?;
         }
         Ok(())
+    }
+
+    /// Whether IAM would take the further conditions of the trust policy, whatever the cluster's issuer turns out to be.
+    fn check_further_conditions(&self) -> Result<()> {
+        let request = TrustRequest {
+            provider_arn: "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/EXAMPLE"
+                .to_owned(),
+            issuer: "oidc.eks.us-east-1.amazonaws.com/id/EXAMPLE".to_owned(),
+            audience: self.trust.audience.clone(),
+            namespace: self.service_account.namespace.clone(),
+            service_account: self.service_account.name.clone(),
+            wildcard: false,
+            extra_conditions: self.trust.conditions.clone(),
+            owner: String::new(),
+        };
+        request.check().map_err(|error| {
+            let place = error.path.rsplit_once("Condition.").map_or(String::new(), |(_, place)| format!(".{place}"));
+            Error::invalid(format!("trust.conditions{place}: {}", error.rule)).remedy(error.remedy)
+        })
     }
 
     fn check_data_syncs(&self, role_arn: Option<&Arn>, account: Option<&AccountId>) -> Result<Vec<RoleName>> {
@@ -328,10 +351,53 @@ pub(crate) fn cross_account(arn: &Arn) -> Error {
 }
 
 fn check_iam_arn(arn: &Arn, resource: &str, path: &str) -> Result<()> {
-    if arn.service() == "iam" && arn.resource().starts_with(resource) && !arn.name().is_empty() {
+    let noun = resource.trim_end_matches('/');
+    let kind = arn.resource().split('/').next().unwrap_or_default();
+    let why = if arn.service() != "iam" {
+        format!("its service is {:?}, not iam", arn.service())
+    } else if !arn.resource().starts_with(resource) {
+        format!("it names a {kind:?}, not a {noun}")
+    } else if arn.name().is_empty() {
+        format!("the name of the {noun} is missing")
+    } else {
         return Ok(());
+    };
+    Err(Error::invalid(format!("{path}: {arn} is not the ARN of an IAM {noun}: {why}"))
+        .remedy(format!("write it as arn:aws:iam::111122223333:{resource}name")))
+}
+
+/// Kubernetes' rule for labels: a name of at most 63 characters, with a DNS subdomain and a slash before it if need be, and a value of at
+/// most 63 that may be empty (Kubernetes' documentation, "Labels and Selectors").
+fn check_label(key: &str, value: &str) -> Result<()> {
+    let end = |c: char| c.is_ascii_alphanumeric();
+    let word = |text: &str| {
+        text.len() <= 63
+            && text.chars().all(|c| end(c) || "-_.".contains(c))
+            && text.starts_with(end)
+            && text.ends_with(end)
+    };
+    let part = |text: &str| {
+        let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        text.chars().all(|c| lower(c) || c == '-') && text.starts_with(lower) && text.ends_with(lower)
+    };
+    let subdomain = |text: &str| text.len() <= 253 && text.split('.').all(part);
+    let legal = match key.split_once('/') {
+        Some((prefix, name)) => subdomain(prefix) && word(name),
+        None => word(key),
+    };
+    if !legal {
+        return Err(Error::invalid(format!("serviceAccount.labels: {key:?} cannot be the key of a label")).remedy(
+            "a key is a name of 1 to 63 letters, digits and any of -_. that begins and ends with a letter or digit, and perhaps a domain \
+             and a slash before it, such as example.com/team",
+        ));
     }
-    Err(Error::invalid(format!("{path}: {arn} is not the ARN of an IAM {}", resource.trim_end_matches('/'))))
+    if !value.is_empty() && !word(value) {
+        return Err(Error::invalid(format!("serviceAccount.labels.{key}: {value:?} cannot be the value of a label"))
+            .remedy(
+                "a value is empty, or 1 to 63 letters, digits and any of -_. that begin and end with a letter or digit",
+            ));
+    }
+    Ok(())
 }
 
 fn check_subject(path: &str, text: &str) -> Result<CheckedSubject> {

@@ -57,6 +57,7 @@ impl Builder<'_> {
             _ => None,
         };
         self.make_policies(scene, &mut wanted, recorded.as_slice())?;
+        self.broad_subjects(scene);
         let role_step = match &exists {
             None => Some(self.create_role(scene, &place, &records, &mut before_role)?),
             Some(role) => {
@@ -185,6 +186,22 @@ impl Builder<'_> {
             },
         );
         Ok(vec![step])
+    }
+
+    /// Says of patterns that hold for several namespaces who gets the role by them.
+    fn broad_subjects(&mut self, scene: &Scene<'_>) {
+        let grant = scene.grant;
+        for subject in grant.subjects.iter().filter(|subject| subject.namespace.contains('*')) {
+            self.note(
+                Level::Warning,
+                format!("role {}", grant.role),
+                format!(
+                    "{}/{} lets in matching service accounts of every namespace like it, also of those that are made later: whoever can make \
+                     such a namespace can act as the role",
+                    subject.namespace, subject.name
+                ),
+            );
+        }
     }
 
     fn create_role(
@@ -368,6 +385,14 @@ impl Builder<'_> {
                     .remedy("create the role first: podrole only adds a statement to its trust policy"));
             };
             let request = data_sync_request(scene, role_arn, index, &self.options.owner);
+            if request.source_account.is_none() {
+                self.note(
+                    Level::Warning,
+                    format!("role {name}"),
+                    "without `sourceAccount` Amazon S3 may assume it on behalf of any AWS account (the confused deputy): name the account whose \
+                     buckets are synchronised",
+                );
+            }
             // A role that was deleted and made again reads back as an id in the trust of others; the merge repairs it.
             let merge = merge_data_sync(Some(&target.trust), &request);
             if !merge.changed {

@@ -306,7 +306,8 @@ fn check_conditions(path: &str, block: &Value) -> Checked {
     for (operator, keys) in operators {
         let path = format!("{path}.{operator}");
         if Operator::parse(operator).is_none() {
-            return refuse(&path, format!("{operator:?} is not a condition operator"), "mind upper and lower case");
+            let remedy = Operator::remedy(operator);
+            return refuse(&path, format!("{operator:?} is not a condition operator"), &remedy);
         }
         let Some(keys) = keys.as_object() else {
             return refuse(&path, format!("an operator holds an object, this is {}", type_name(keys)), shape);

@@ -45,6 +45,37 @@ enum Order {
     GreaterOrEqual,
 }
 
+/// The operators without prefix and suffix, as IAM's reference of policy elements lists them.
+const OPERATORS: &[&str] = &[
+    "StringEquals",
+    "StringNotEquals",
+    "StringEqualsIgnoreCase",
+    "StringNotEqualsIgnoreCase",
+    "StringLike",
+    "StringNotLike",
+    "NumericEquals",
+    "NumericNotEquals",
+    "NumericLessThan",
+    "NumericLessThanEquals",
+    "NumericGreaterThan",
+    "NumericGreaterThanEquals",
+    "DateEquals",
+    "DateNotEquals",
+    "DateLessThan",
+    "DateLessThanEquals",
+    "DateGreaterThan",
+    "DateGreaterThanEquals",
+    "Bool",
+    "BinaryEquals",
+    "IpAddress",
+    "NotIpAddress",
+    "ArnEquals",
+    "ArnNotEquals",
+    "ArnLike",
+    "ArnNotLike",
+    "Null",
+];
+
 impl Operator {
     /// Reads an operator with its prefix and suffix; `None` for one that IAM does not know.
     pub(super) fn parse(name: &str) -> Option<Self> {
@@ -85,6 +116,29 @@ impl Operator {
             }
         };
         Some(Self { quantifier, test, negated, if_exists })
+    }
+
+    /// What is wrong with a name that is no operator, and what was probably meant: a remedy.
+    pub(super) fn remedy(name: &str) -> String {
+        let (prefix, rest) = name.rsplit_once(':').map_or((None, name), |(prefix, rest)| (Some(prefix), rest));
+        let near = |word: &str, legal: &mut dyn Iterator<Item = String>| {
+            let distances =
+                legal.map(|name| (strsim::damerau_levenshtein(&word.to_lowercase(), &name.to_lowercase()), name));
+            distances.filter(|(distance, _)| *distance <= 3).min().map(|(_, name)| name)
+        };
+        let prefix = match prefix {
+            None => Some(String::new()),
+            Some(prefix) => near(prefix, &mut ["ForAllValues", "ForAnyValue"].into_iter().map(str::to_owned)),
+        };
+        let colon = if prefix.as_ref().is_some_and(|prefix| !prefix.is_empty()) { ":" } else { "" };
+        let mut legal = OPERATORS.iter().flat_map(|name| ["", "IfExists"].map(|suffix| format!("{name}{suffix}")));
+        let meant = prefix.zip(near(rest, &mut legal));
+        match meant.map(|(prefix, base)| format!("{prefix}{colon}{base}")) {
+            Some(name) if Self::parse(&name).is_some() => format!("did you mean {name}? Upper and lower case matter"),
+            _ => {
+                "write one of IAM's, such as StringEquals, StringLike, ArnLike, IpAddress or DateGreaterThan".to_owned()
+            }
+        }
     }
 
     /// Whether the operator takes `*` and `?` for wildcards.

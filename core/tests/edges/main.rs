@@ -7,6 +7,7 @@ mod support;
 
 mod limits;
 mod names;
+mod refused;
 mod renamed;
 mod sets;
 mod shared;

@@ -9,7 +9,7 @@ use crate::support::{
     scenarios, seed_grant,
 };
 
-fn warning<'p>(plan: &'p Plan, resource: &str, words: &str) -> &'p str {
+pub(crate) fn warning<'p>(plan: &'p Plan, resource: &str, words: &str) -> &'p str {
     let found = plan
         .notices
         .iter()

@@ -13,7 +13,10 @@ use super::front::{Either, GrantFile, Short, Values};
 /// Editors take it for completion and checks: `# yaml-language-server: $schema=…` at the top of a file names it.
 pub fn grant_schema() -> Value {
     let generator = SchemaSettings::draft2020_12().with_transform(without_null).into_generator();
-    generator.into_root_schema_for::<GrantFile>().to_value()
+    let mut schema = generator.into_root_schema_for::<GrantFile>();
+    // A name and no address: the schema of version 1 of the format, wherever it is kept.
+    schema.insert("$id".to_owned(), "urn:podrole:grant:1".into());
+    schema.to_value()
 }
 
 /// A file leaves out what it does not give, so "or null" would only be noise in completions.

@@ -839,7 +839,7 @@ mod schema {
             "const" => rule == value,
             "minimum" => value.as_u64() >= rule.as_u64(),
             "maximum" => value.as_u64() <= rule.as_u64(),
-            "$schema" | "$defs" | "title" | "description" | "default" => true,
+            "$id" | "$schema" | "$defs" | "title" | "description" | "default" => true,
             other => panic!("the schema uses {other}, which this test does not know"),
         })
     }
