@@ -58,7 +58,10 @@ export interface Stop {
   reached(): Promise<undefined>
 }
 
-/** Work that began with the call that gave it. Letting go of it does not stop it. */
+/**
+ * Work that can be stopped. A run begins with the call that gives it, and letting go of it does not stop it; reading begins with
+ * [`Work::answer`], which saves a way between threads.
+ */
 export interface Work {
   /** Stops it: gently the first time, at once the second time. */
   cancel(): void
