@@ -69,6 +69,8 @@ dist: ## the optimised, stripped wheel and npm tarball in dist/, with their size
 
 bench: ## measure the budgets that need a clock; fails when one is passed
 	cargo bench --locked -p podrole --no-default-features --bench budgets
+	@$(with_tools); scripts/python-bench
+	@scripts/node-bench
 
 doc: ## the documentation of the crates, in target/doc; a broken link is an error
 	@$(with_tools); set -x; RUSTDOCFLAGS="-D warnings" cargo doc --locked $(everything) --no-deps

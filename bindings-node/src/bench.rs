@@ -12,6 +12,12 @@ use crate::failure::thrown;
 use crate::memory::Memory;
 use crate::text::grant;
 
+/// Does nothing on another thread: what every asynchronous call of a native module costs.
+#[napi]
+pub(crate) fn nothing(env: &Env) -> Result<PromiseRaw<'_, ()>> {
+    env.spawn_future(async { Ok(()) })
+}
+
 /// How many microseconds the core takes for each of so many plans.
 #[napi]
 pub(crate) fn core_plans<'e>(

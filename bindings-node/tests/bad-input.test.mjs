@@ -274,3 +274,30 @@ test('what a change of the world throws comes out as it is, and nothing is chang
   assert.throws(() => memory.edit((world) => { world.accounts = {}; throw mine }), (error) => error === mine)
   assert.deepEqual(memory.world(), new Memory().world())
 })
+
+test('a secret in the wrong place is not shown, and what cannot be read is named', async () => {
+  const secret = 'k8s-aws-v1.hush'
+  for (const [given, wanted] of [
+    [{ token: secret }, 'options.token must be a function, this is a string'],
+    [{ accountCredentials: secret }, 'options.accountCredentials must be an object, this is a string'],
+    [{ credentials: secret }, 'options.credentials must be credentials or a function that gives them, this is a string'],
+    [{ credentials: { accessKeyID: 'AKIA', secretAccessKey: secret } }, 'options.credentials.accessKeyID: unknown; did you mean `accessKeyId`?'],
+    [
+      { credentials: { accessKeyId: 'AKIA', secretAccessKey: 'x', sessiontoken: secret } },
+      'options.credentials.sessiontoken: unknown; did you mean `sessionToken`?',
+    ],
+    [{ credentials: { accessKeyId: 'AKIA', secretAccessKey: 'x', expiration: secret } }, 'options.credentials.expiration must be a valid Date, this is a string'],
+    [{ credentials: hostile }, 'options cannot be read'],
+    [{ accountCredentials: { 111122223333: hostile } }, 'options cannot be read'],
+    [hostile, 'options cannot be read'],
+    [secret, 'options must be an object, this is a string'],
+  ]) {
+    const error = await failure('invalid_input', () => Client.connect(given))
+    assert.equal(error.message, wanted)
+    assert.ok(!`${error.stack}${JSON.stringify(error)}`.includes(secret), error.stack)
+  }
+  // What a provider of the AWS SDK gives beside is no typo.
+  const client = await Client.connect({ credentials: { accessKeyId: 'AKIA', secretAccessKey: 'x', accountId: '111122223333', $source: {} } })
+  await client.close()
+  await failure('invalid_input', simulated().client.plan(seed, { signal: hostile }))
+})

@@ -1,5 +1,5 @@
-import { described, invalid, jsonOf, text } from './input.js'
-import { callable, flag, options, seconds } from './options.js'
+import { invalid, jsonOf, kindOf, readable, text } from './input.js'
+import { callable, flag, nearest, options, seconds } from './options.js'
 import type { EventListener } from './run.js'
 
 /** Credentials of AWS, as the AWS SDK for JavaScript v3 has them. */
@@ -132,6 +132,10 @@ export interface Connection {
 
 /** Checks the options of {@link Client.connect}, and takes functions and data apart. */
 export function connectionOf(given: unknown): Connection {
+  return readable('options', () => connection(given))
+}
+
+function connection(given: unknown): Connection {
   const taken = options<ConnectOptions>(given, LEGAL)
   const failed: { last?: unknown } = {}
   const byAccount = accounts(taken.accountCredentials)
@@ -203,7 +207,7 @@ function accounts(value: unknown): Map<string, AwsCredentialsProvider> {
     return found
   }
   if (Object.prototype.toString.call(value) !== '[object Object]') {
-    throw invalid(`options.accountCredentials must be an object, this is ${described(value)}`)
+    throw invalid(`options.accountCredentials must be an object, this is ${kindOf(value)}`)
   }
   for (const [account, given] of Object.entries(value as object)) {
     const one = provider(given, `options.accountCredentials["${account}"]`)
@@ -214,12 +218,22 @@ function accounts(value: unknown): Map<string, AwsCredentialsProvider> {
   return found
 }
 
+const CREDENTIALS = ['accessKeyId', 'secretAccessKey', 'sessionToken', 'expiration']
+
 /** Credentials as the native half reads them. What is wrong is named, and never shown. */
 function credentialsOf(value: unknown, name: string) {
   if (typeof value !== 'object' || value === null) {
     throw invalid(`${name} must be credentials or a function that gives them, this is ${kindOf(value)}`)
   }
-  const { accessKeyId, secretAccessKey, sessionToken, expiration } = value as Record<string, unknown>
+  const given = value as Record<string, unknown>
+  const { accessKeyId, secretAccessKey, sessionToken, expiration } = given
+  // Providers may give more than is used; what is nearly the name of something that is missing is a typo.
+  for (const key of Object.keys(given)) {
+    const near = nearest(key, CREDENTIALS)
+    if (near !== undefined && near !== key && given[near] === undefined) {
+      throw invalid(`${name}.${key}: unknown; did you mean \`${near}\`?`)
+    }
+  }
   const secret = (given: unknown, key: string) => {
     if (typeof given !== 'string' || given === '') {
       throw invalid(`${name}.${key} must be a string that is not empty, this is ${kindOf(given)}`)
@@ -249,14 +263,9 @@ function endOf(value: unknown, path: string): number | undefined {
   }
   const time = Object.prototype.toString.call(value) === '[object Date]' ? (value as Date).getTime() : Number.NaN
   if (Number.isNaN(time)) {
-    throw invalid(`${path} must be a valid Date, this is ${described(value)}`)
+    throw invalid(`${path} must be a valid Date, this is ${kindOf(value)}`)
   }
   return time / 1000
-}
-
-/** As {@link described}, without the value. */
-function kindOf(value: unknown): string {
-  return value === '' ? 'an empty string' : typeof value === 'string' ? 'a string' : described(value)
 }
 
 function kubeconfig(value: unknown): unknown {

@@ -17,12 +17,8 @@ export function dataOf(value: unknown, what: string): object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid(`${what} must be an object, this is ${described(value)}`)
   }
-  try {
-    return plain(value, what, []) as object
-  } catch (cause) {
-    // A proxy can throw at anything.
-    throw cause instanceof PodroleError ? cause : invalid(`${what} cannot be read`, undefined, cause)
-  }
+  // A proxy can throw at anything.
+  return readable(what, () => plain(value, what, []) as object)
 }
 
 function plain(value: unknown, path: string, above: object[]): unknown {
@@ -131,6 +127,20 @@ export function described(value: unknown): string {
     }
     default:
       return `a ${typeof value}`
+  }
+}
+
+/** As {@link described}, without the value: for what may be a secret. */
+export function kindOf(value: unknown): string {
+  return value === '' ? 'an empty string' : typeof value === 'string' ? 'a string' : described(value)
+}
+
+/** Does what reads a caller's object; what its getters or its proxy throw becomes an error that names it. */
+export function readable<T>(what: string, work: () => T): T {
+  try {
+    return work()
+  } catch (cause) {
+    throw cause instanceof PodroleError ? cause : invalid(`${what} cannot be read`, undefined, cause)
   }
 }
 

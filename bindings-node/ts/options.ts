@@ -1,4 +1,4 @@
-import { below, described, invalid } from './input.js'
+import { below, described, invalid, kindOf, readable } from './input.js'
 
 /** The part of an `AbortSignal` that is used: any implementation will do. */
 export interface AbortSignalLike {
@@ -18,11 +18,11 @@ export function options<T extends object>(given: unknown, legal: readonly (keyof
     return {}
   }
   // A signal or a listener has no properties of its own, and would pass as no options at all.
-  if (Object.prototype.toString.call(given) !== '[object Object]') {
-    throw invalid(`${what} must be an object, this is ${described(given)}`, `legal options here: ${legal.join(', ')}`)
+  if (readable(what, () => Object.prototype.toString.call(given)) !== '[object Object]') {
+    throw invalid(`${what} must be an object, this is ${kindOf(given)}`, `legal options here: ${legal.join(', ')}`)
   }
   const taken: Record<string, unknown> = Object.create(null) as Record<string, unknown>
-  for (const key of Object.keys(given as object)) {
+  for (const key of readable(what, () => Object.keys(given as object))) {
     const path = below(what, key)
     if (!legal.some((name) => name === key)) {
       const near = nearest(key, legal)
@@ -46,7 +46,9 @@ export function signal(value: unknown, path: string): AbortSignalLike | undefine
     return undefined
   }
   const found = value as Partial<AbortSignalLike> | null
-  if (typeof found !== 'object' || typeof found?.aborted !== 'boolean' || typeof found.addEventListener !== 'function') {
+  const fits = () =>
+    typeof found === 'object' && typeof found?.aborted === 'boolean' && typeof found.addEventListener === 'function'
+  if (!readable(path, fits)) {
     throw invalid(`${path} must be an AbortSignal, this is ${described(value)}`, 'give the `signal` of an AbortController')
   }
   return value as AbortSignalLike
@@ -55,7 +57,8 @@ export function signal(value: unknown, path: string): AbortSignalLike | undefine
 /** An option that is a function. */
 export function callable<F extends (...args: never[]) => unknown>(value: unknown, path: string): F | undefined {
   if (value !== undefined && typeof value !== 'function') {
-    throw invalid(`${path} must be a function, this is ${described(value)}`)
+    // A token in the place of the function that gives it must not be shown.
+    throw invalid(`${path} must be a function, this is ${kindOf(value)}`)
   }
   return value as F | undefined
 }
@@ -81,7 +84,7 @@ export function flag(value: unknown, path: string): boolean | undefined {
 }
 
 /** The legal word that was probably meant. */
-function nearest(word: string, legal: readonly string[]): string | undefined {
+export function nearest(word: string, legal: readonly string[]): string | undefined {
   const bare = (text: string) => text.toLowerCase().replace(/[-_ ]/g, '')
   const [best] = legal
     .map((name) => ({ name, distance: distance(bare(word.slice(0, 64)), bare(name)) }))
