@@ -2,9 +2,10 @@
 
 use podrole::policy::S3Access;
 use podrole::{Result, artifacts};
-use podrole_examples::{ROLE, SERVICE_ACCOUNT, heading};
+use podrole_examples::{ROLE, SERVICE_ACCOUNT, heading, no_options};
 
 fn main() -> Result<()> {
+    no_options()?;
     let provider = "arn:aws:iam::204393242335:oidc-provider/oidc.eks.ca-central-1.amazonaws.com/id/8A024CF24ADD3925BEFA224C4BDD005B";
     let role = format!("arn:aws:iam::204393242335:role/{ROLE}");
     heading("trust-relationship.json");

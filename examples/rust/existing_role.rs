@@ -3,10 +3,11 @@
 use podrole::memory::{Account, AccountRole, Memory, World};
 use podrole::policy::Document;
 use podrole::{Client, Grant, Result};
-use podrole_examples::{CLUSTER, DEPLOYMENT, POLICY, ROLE, SERVICE_ACCOUNT, heading};
+use podrole_examples::{CLUSTER, DEPLOYMENT, POLICY, ROLE, SERVICE_ACCOUNT, heading, no_options};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
+    no_options()?;
     let theirs = Document::parse(
         r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}"#,
     )?;

@@ -2,7 +2,7 @@
 
 use podrole::memory::{Memory, World};
 use podrole::{Client, Grant, Result};
-use podrole_examples::{CLUSTER, DEPLOYMENT, POLICY, ROLE, SERVICE_ACCOUNT, heading};
+use podrole_examples::{CLUSTER, DEPLOYMENT, POLICY, ROLE, SERVICE_ACCOUNT, heading, no_options};
 
 const PATH: &str = "connections/kustomization.yaml";
 const TEXT: &str = "\
@@ -14,6 +14,7 @@ namespace: devops-aurora-1
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
+    no_options()?;
     let memory = Memory::new(World::seed().file(PATH, TEXT));
     let client = Client::in_memory(&memory);
     let grant = Grant::new(CLUSTER, SERVICE_ACCOUNT, ROLE).policy(POLICY).kustomization(PATH, DEPLOYMENT);

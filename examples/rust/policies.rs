@@ -3,10 +3,11 @@
 use podrole::memory::{Account, Memory, World};
 use podrole::policy::{Document, S3Access};
 use podrole::{Client, Grant, Result};
-use podrole_examples::{CLUSTER, ROLE, SERVICE_ACCOUNT, heading};
+use podrole_examples::{CLUSTER, ROLE, SERVICE_ACCOUNT, heading, no_options};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
+    no_options()?;
     let read_queue = Document::parse(
         r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:ReceiveMessage", "Resource": "*"}]}"#,
     )?;

@@ -5,8 +5,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use podrole::Result;
-use podrole_examples::{Options, color, end, heading, show, width};
+use podrole::{Plan, Result};
+use podrole_examples::{Interrupts, Options, color, end, heading, print, show, width};
 
 /// How long rollouts may take.
 const ROLLOUT: Duration = Duration::from_mins(5);
@@ -18,36 +18,50 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<()> {
     let options = Options::from_args()?;
+    let mut interrupts = Interrupts::listen();
     let client = options.client().await?;
     let grant = &options.grant;
     if !options.real {
-        println!("A simulated AWS account and EKS cluster: nothing outside this process is touched.");
+        print("A simulated AWS account and EKS cluster: nothing outside this process is touched.");
     }
 
-    let plan = client.plan(grant).await?;
-    println!("\n{}", plan.view().width(width()).color(color()));
+    let plan = interrupts.reading(None, client.plan(grant)).await?;
+    print(format!("\n{}", shown(&plan)));
+    if !options.confirmed(&mut interrupts).await? {
+        print("\nNothing was changed.");
+        return Ok(());
+    }
 
     heading("Applying");
-    let receipt = show(client.apply(plan).wait(ROLLOUT).start().await?).await?;
-    println!("  {} calls, {} deep, {} ms", receipt.calls, receipt.depth, receipt.duration_ms);
+    let receipt = show(client.apply(plan).wait(ROLLOUT).start().await?, &mut interrupts).await?;
+    print(format!("  {} calls, {} deep, {} ms", receipt.calls, receipt.depth, receipt.duration_ms));
 
     heading("The role's trust policy");
-    println!("{}", trust(&client, grant).await?);
+    print(interrupts.reading(Some(&receipt), trust(&client, grant)).await?);
 
     heading("Verifying");
-    println!("{}", client.verify(grant).await?);
+    print(interrupts.reading(Some(&receipt), client.verify(grant)).await?);
 
     heading("Planning again");
-    println!("{}", client.plan(grant).await?.view().width(width()).color(color()));
+    print(shown(&interrupts.reading(Some(&receipt), client.plan(grant)).await?));
 
     if options.keep {
         return Ok(());
     }
     heading("Revoking");
-    show(client.revoke(grant).with_receipt(receipt).wait(ROLLOUT).start().await?).await?;
-    let left = client.plan_revoke(grant).await?;
-    println!("  {} steps left to revoke", left.steps.len());
+    let undo = client.plan_revoke(grant).with_receipt(receipt.clone());
+    let undo = interrupts.reading(Some(&receipt), undo).await?;
+    for notice in &undo.notices {
+        print(format!("  {}: {}", notice.resource, notice.message));
+    }
+    let receipt = show(client.apply(undo).wait(ROLLOUT).start().await?, &mut interrupts).await?;
+    let left = interrupts.reading(Some(&receipt), client.plan_revoke(grant)).await?;
+    print(format!("  {} steps left to revoke", left.steps.len()));
     Ok(())
+}
+
+fn shown(plan: &Plan) -> String {
+    plan.view().width(width()).color(color()).to_string()
 }
 
 /// The role's trust policy as IAM has it now.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use podrole::Result;
 use podrole::ports::CallLog;
-use podrole_examples::{Options, end, heading};
+use podrole_examples::{Interrupts, Options, end, heading, print, show};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -13,33 +13,40 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<()> {
     let options = Options::from_args()?;
+    let mut interrupts = Interrupts::listen();
     let client = options.client().await?;
     let log = CallLog::new();
-    let plan = log.scope(client.plan(&options.grant)).await?;
+    let plan = interrupts.reading(None, log.scope(client.plan(&options.grant))).await?;
     heading(&format!("plan: {} calls, {} round trips deep", log.calls().len(), log.depth()));
     list(&log);
+    if options.real {
+        print(format!("\n{plan}"));
+    }
+    if !options.confirmed(&mut interrupts).await? {
+        return Ok(());
+    }
 
-    let receipt = client.apply(plan).await?;
+    let receipt = show(client.apply(plan).start().await?, &mut interrupts).await?;
     heading(&format!(
         "apply a plan made earlier: {} calls, {} round trips deep (one of them to see that the world has not moved)",
         receipt.calls, receipt.depth
     ));
     for step in &receipt.steps {
         for call in &step.calls {
-            println!("  {:>2}  {}  ({})", call.depth, call.operation, step.summary);
+            print(format!("  {:>2}  {}  ({})", call.depth, call.operation, step.summary));
         }
     }
     let log = CallLog::new();
-    let again = log.scope(client.plan(&options.grant)).await?;
+    let again = interrupts.reading(Some(&receipt), log.scope(client.plan(&options.grant))).await?;
     heading(&format!("plan again: {} calls, {} deep, {} steps", log.calls().len(), log.depth(), again.steps.len()));
     if !options.keep {
-        client.revoke(&options.grant).with_receipt(receipt).await?;
+        show(client.revoke(&options.grant).with_receipt(receipt).start().await?, &mut interrupts).await?;
     }
     Ok(())
 }
 
 fn list(log: &CallLog) {
     for call in log.calls() {
-        println!("  {:>2}  {}", call.depth, call.operation);
+        print(format!("  {:>2}  {}", call.depth, call.operation));
     }
 }

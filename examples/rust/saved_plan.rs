@@ -2,10 +2,11 @@
 
 use podrole::memory::{Memory, World};
 use podrole::{Client, ErrorKind, Grant, Plan, Result};
-use podrole_examples::{CLUSTER, DEPLOYMENT, POLICY, ROLE, SERVICE_ACCOUNT, heading};
+use podrole_examples::{CLUSTER, DEPLOYMENT, POLICY, ROLE, SERVICE_ACCOUNT, heading, no_options};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
+    no_options()?;
     let client = Client::in_memory(&Memory::new(World::seed()));
     let grants = Grant::all_from_yaml(&format!(
         "cluster: {CLUSTER}\nserviceAccount: {SERVICE_ACCOUNT}\nrole: {ROLE}\npolicies: [{POLICY}]\ndeployments: [{DEPLOYMENT}]\n"

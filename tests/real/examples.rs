@@ -77,6 +77,29 @@ fn a_typo_or_an_illegal_value_ends_with_the_remedy() {
 }
 
 #[test]
+fn an_example_that_takes_no_options_says_so() {
+    for name in ["policies", "existing_role", "data_sync", "kustomize", "saved_plan", "artifacts"] {
+        let ended = Program::example(name).arguments(&["--polcy"]).run();
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{name}");
+        assert!(ended.stderr.contains("--polcy") && ended.stderr.contains("takes no options"), "{}", ended.stderr);
+    }
+    prints(&Program::example("artifacts").arguments(&["--help"]).run(), &["takes no options"]);
+}
+
+#[test]
+fn a_reader_that_leaves_does_not_stop_the_work() {
+    let quickstart = Program::example("quickstart").without_reader().run();
+    assert_eq!((quickstart.code, quickstart.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_plan_is_only_shown() {
+    let ended = Program::example("quickstart").arguments(&["--plan"]).run();
+    prints(&ended, &["3 to add, 1 to change, 0 to remove", "Nothing was changed."]);
+    assert!(!ended.stdout.contains("Applying"), "{}", ended.stdout);
+}
+
+#[test]
 fn real_services_without_region_or_credentials_are_refused_with_the_remedy() {
     let front = Front::new(Emulator::Moto);
     let real = || Program::example("quickstart").arguments(&["--real"]).env("AWS_ENDPOINT_URL", &front.url);
@@ -141,8 +164,21 @@ fn real(scene: &Scene, name: &str, more: &[&str]) -> Program {
     let subject = format!("{}/{SERVICE_ACCOUNT}", scene.namespace);
     Program::example(name)
         .in_account(&scene.front)
-        .arguments(&["--real", "--service-account", &subject])
+        .arguments(&["--real", "--yes", "--service-account", &subject])
         .arguments(more)
+}
+
+#[tokio::test]
+async fn without_anybody_to_ask_real_services_stay_as_they_are() {
+    let scene = Scene::new("nobody-asked").await;
+    scene.deployment(None);
+    let subject = format!("{}/{SERVICE_ACCOUNT}", scene.namespace);
+    let arguments = ["--real", "--service-account", &subject];
+    scene.front.clear_log();
+    let ended = Program::example("quickstart").in_account(&scene.front).arguments(&arguments).run();
+    fails(&ended, &["there is nobody to ask", "add --yes"]);
+    assert!(ended.stdout.contains("4 to add, 1 to change, 0 to remove"), "{}", ended.stdout);
+    assert_eq!(scene.front.writes(), Vec::<String>::new());
 }
 
 #[tokio::test]

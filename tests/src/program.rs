@@ -81,6 +81,14 @@ sys.exit(child.wait())
         self
     }
 
+    /// With a standard output that nobody reads: the other end of the pipe is closed already.
+    pub fn without_reader(mut self) -> Self {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        self.command.stdout(writer);
+        self
+    }
+
     /// With a variable of the environment.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
