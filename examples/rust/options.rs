@@ -5,7 +5,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::path::PathBuf;
 
 use podrole::memory::{Memory, World};
-use podrole::{Client, Error, ErrorKind, Grant, Result};
+use podrole::{Client, Error, Grant, Result};
 
 use crate::{CLUSTER, DEPLOYMENT, Interrupts, POLICY, ROLE, SERVICE_ACCOUNT, print};
 
@@ -188,7 +188,7 @@ impl Options {
     #[cfg(not(feature = "real"))]
     #[allow(clippy::unused_async)] // The same shape as with the feature.
     async fn real_client(&self) -> Result<Client> {
-        Err(Error::new(ErrorKind::Unsupported, "this build only has the in-memory world")
+        Err(Error::new(podrole::ErrorKind::Unsupported, "this build only has the in-memory world")
             .remedy("cargo run --features real --example quickstart -- --real"))
     }
 }
