@@ -16,6 +16,7 @@ const GLANCE: Duration = Duration::from_millis(1);
 
 static CLOSED: AtomicBool = AtomicBool::new(false);
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
+static PROMISED: AtomicUsize = AtomicUsize::new(0);
 
 /// Does something with the interpreter, from a thread that is not one of Python's; `None` when the interpreter ends or has ended.
 pub(crate) fn attached<T>(work: impl FnOnce(Python<'_>) -> T) -> Option<T> {
@@ -23,6 +24,22 @@ pub(crate) fn attached<T>(work: impl FnOnce(Python<'_>) -> T) -> Option<T> {
     INSIDE.fetch_add(1, Ordering::SeqCst);
     let _inside = Inside;
     if CLOSED.load(Ordering::SeqCst) { None } else { Python::try_attach(work) }
+}
+
+/// Work for the interpreter that waits for a thread. The end of the interpreter waits for it: a record of the last call is not lost.
+pub(crate) struct Promise(());
+
+impl Promise {
+    pub(crate) fn new() -> Self {
+        PROMISED.fetch_add(1, Ordering::SeqCst);
+        Self(())
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        PROMISED.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 struct Inside;
@@ -33,15 +50,20 @@ impl Drop for Inside {
     }
 }
 
-/// Lets no thread of ours to the interpreter any more, and waits for those that are there. `atexit` calls it.
+/// Waits for what was promised, then lets no thread of ours to the interpreter any more, and waits for those that are there. `atexit`
+/// calls it.
 #[pyfunction]
 pub(crate) fn leave_interpreter(py: Python<'_>) {
-    CLOSED.store(true, Ordering::SeqCst);
     py.detach(|| {
         let end = Instant::now() + PATIENCE;
-        while INSIDE.load(Ordering::SeqCst) > 0 && Instant::now() < end {
-            sleep(GLANCE);
-        }
+        let wait_for = |count: &AtomicUsize| {
+            while count.load(Ordering::SeqCst) > 0 && Instant::now() < end {
+                sleep(GLANCE);
+            }
+        };
+        wait_for(&PROMISED);
+        CLOSED.store(true, Ordering::SeqCst);
+        wait_for(&INSIDE);
     });
 }
 
@@ -49,4 +71,5 @@ pub(crate) fn leave_interpreter(py: Python<'_>) {
 #[pyfunction]
 pub(crate) fn forked() {
     INSIDE.store(0, Ordering::SeqCst);
+    PROMISED.store(0, Ordering::SeqCst);
 }

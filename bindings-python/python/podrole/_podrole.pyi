@@ -215,7 +215,8 @@ def kustomize_patch(service_account: str) -> str:
 
 def leave_interpreter() -> None:
     """
-    Lets no thread of ours to the interpreter any more, and waits for those that are there. `atexit` calls it.
+    Waits for what was promised, then lets no thread of ours to the interpreter any more, and waits for those that are there. `atexit`
+    calls it.
     """
 
 def plan_from_json(text: str) -> str:
