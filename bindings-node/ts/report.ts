@@ -10,6 +10,7 @@ export type CheckKind =
   | 'role'
   | 'trust'
   | 'pod_identity'
+  | 'boundary'
   | 'attachment'
   | 'document'
   | 'annotation'

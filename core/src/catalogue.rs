@@ -373,6 +373,7 @@ mod tests {
             Role,
             Trust,
             PodIdentity,
+            Boundary,
             Attachment,
             Document,
             Annotation,

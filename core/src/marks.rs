@@ -3,6 +3,8 @@
 //! | mark | where | says |
 //! |---|---|---|
 //! | `podrole.dev/created-by` = owner | role, customer-managed policy, OIDC provider, service account | podrole made it |
+//! | `podrole.dev/grant/<grant>` = `namespace/name`, at most 256 characters of it | a role we made | this grant uses it, for that service account |
+//! | `podrole.dev/boundary/<grant>/<hash>` = policy ARN | a role we made | this grant set it as permissions boundary |
 //! | `podrole.dev/attached/<grant>/<hash>` = policy ARN | a role we made | this grant attached it |
 //! | `podrole.dev/inline/<grant>/<hash>` = policy name | a role we made | this grant wrote it |
 //! | `podrole.dev/data-sync/<grant>/<hash>` = role name | a role we made | this grant has a statement in that role's trust |
@@ -35,19 +37,29 @@ pub(crate) const IDENTITY: &str = "podrole.dev/identity";
 /// What a grant put on a role.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum RoleRecord {
+    /// The grant itself, with its service account, `namespace/name`.
+    Own(String),
+    Boundary(Arn),
     Attached(Arn),
     Inline(PolicyName),
     DataSync(RoleName),
-    /// A further service account, `namespace/name`; the grant's own needs no record.
+    /// A further service account, `namespace/name`.
     Subject(String),
     /// A service account that was shut out, but for a trust policy that cannot be empty.
     Left(String),
 }
 
 impl RoleRecord {
+    /// The record of a grant itself. The grant's id tells them apart, so that a name too long for a tag may be cut short.
+    pub(crate) fn own(subject: &str) -> Self {
+        Self::Own(subject.chars().take(256).collect())
+    }
+
     /// The tag that records it for a grant.
     pub(crate) fn tag(&self, grant: &str) -> (String, String) {
         let (kind, value) = match self {
+            Self::Own(subject) => return (grant_key(grant), subject.clone()),
+            Self::Boundary(arn) => ("boundary", arn.as_str()),
             Self::Attached(arn) => ("attached", arn.as_str()),
             Self::Inline(name) => ("inline", name.as_str()),
             Self::DataSync(role) => ("data-sync", role.as_str()),
@@ -61,18 +73,23 @@ impl RoleRecord {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Attached(arn) => format!("policy {arn}"),
+            Self::Boundary(arn) => format!("permissions boundary {arn}"),
             Self::Inline(name) => format!("inline policy {name}"),
             Self::DataSync(role) => format!("role {role}"),
-            Self::Subject(subject) | Self::Left(subject) => format!("service account {subject}"),
+            Self::Own(subject) | Self::Subject(subject) | Self::Left(subject) => format!("service account {subject}"),
         }
     }
 
     fn parse(key: &str, value: &str) -> Option<(String, Self)> {
         let mut parts = key.strip_prefix(OWN_PREFIX)?.split('/');
         let (kind, grant) = (parts.next()?, parts.next()?);
+        if kind == "grant" {
+            return Some((grant.to_owned(), Self::Own(value.to_owned())));
+        }
         parts.next()?;
         let value = unescape(value);
         let record = match kind {
+            "boundary" => Self::Boundary(Arn::new(value).ok()?),
             "attached" => Self::Attached(Arn::new(value).ok()?),
             "inline" => Self::Inline(PolicyName::new(value).ok()?),
             "data-sync" => Self::DataSync(RoleName::new(value).ok()?),
@@ -103,8 +120,8 @@ pub(crate) fn all_records(tags: &BTreeMap<String, String>) -> Vec<(String, RoleR
     tags.iter().filter_map(|(key, value)| RoleRecord::parse(key, value)).collect()
 }
 
-/// The key of the tag by which a grant says that it uses a policy we made.
-pub(crate) fn policy_user(grant: &str) -> String {
+/// The key of the tag by which a grant says that it uses a role or a policy we made.
+pub(crate) fn grant_key(grant: &str) -> String {
     format!("{OWN_PREFIX}grant/{grant}")
 }
 
@@ -113,10 +130,10 @@ pub(crate) fn policy_user_role(role: &RoleName) -> String {
     escape(role.as_str())
 }
 
-/// The grants that use a policy we made.
-pub(crate) fn policy_users(tags: &BTreeMap<String, String>) -> Vec<&str> {
+/// The grants that use a policy we made, each with the role that it uses it for.
+pub(crate) fn policy_users(tags: &BTreeMap<String, String>) -> Vec<(&str, &str)> {
     let prefix = format!("{OWN_PREFIX}grant/");
-    tags.keys().filter_map(|key| key.strip_prefix(prefix.as_str())).collect()
+    tags.iter().filter_map(|(key, role)| Some((key.strip_prefix(prefix.as_str())?, role.as_str()))).collect()
 }
 
 /// Whether tags or annotations say that this owner made the thing.
@@ -187,6 +204,8 @@ mod tests {
     #[test]
     fn every_record_reads_back_from_its_tag() {
         let records = [
+            RoleRecord::own("devops-aurora-1/connections-serviceaccount-s3"),
+            RoleRecord::Boundary(Arn::new("arn:aws:iam::204393242335:policy/b,c").expect("legal")),
             RoleRecord::Attached(Arn::new("arn:aws:iam::204393242335:policy/a=2Cb,c").expect("legal")),
             RoleRecord::Inline(PolicyName::new("a,b=c@d").expect("legal")),
             RoleRecord::DataSync(RoleName::new("sync+role").expect("legal")),

@@ -35,6 +35,8 @@ pub enum CheckKind {
     Trust,
     /// No Pod Identity association overrides the annotation.
     PodIdentity,
+    /// The role has the permissions boundary that the grant names.
+    Boundary,
     /// A managed policy is attached.
     Attachment,
     /// A document is as the grant says.
@@ -59,6 +61,7 @@ impl CheckKind {
         Self::Role,
         Self::Trust,
         Self::PodIdentity,
+        Self::Boundary,
         Self::Attachment,
         Self::Document,
         Self::Annotation,
@@ -244,6 +247,13 @@ impl Checks<'_> {
             return Ok(());
         };
         self.say(CheckKind::Role, &resource, Status::Passed, format!("exists as {}", role.arn), "");
+        if let Some(boundary) = &self.grant.boundary {
+            let good = role.permissions_boundary.as_ref() == Some(boundary);
+            let yes = format!("is bounded by {boundary}");
+            let now = role.permissions_boundary.as_ref().map_or("none", Arn::as_str);
+            let no = format!("its permissions boundary is {now} instead of {boundary}");
+            self.judge(CheckKind::Boundary, &resource, good, (&yes, &no), "apply the grant");
+        }
         self.trust(place, &provider_arn);
         self.policies(place)?;
         let syncs: Vec<_> = self.grant.data_syncs.iter().cloned().zip(&self.grant.grant.data_syncs).collect();

@@ -20,6 +20,7 @@ CheckKind: TypeAlias = Literal[
     "role",
     "trust",
     "pod_identity",
+    "boundary",
     "attachment",
     "document",
     "annotation",

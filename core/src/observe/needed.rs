@@ -208,7 +208,11 @@ fn iam_reads(
                 RoleRecord::DataSync(role) => {
                     reads.insert(Read::Role { account: account.clone(), role });
                 }
-                RoleRecord::Attached(_) | RoleRecord::Subject(_) | RoleRecord::Left(_) => {}
+                RoleRecord::Own(_)
+                | RoleRecord::Boundary(_)
+                | RoleRecord::Attached(_)
+                | RoleRecord::Subject(_)
+                | RoleRecord::Left(_) => {}
             }
         }
     }

@@ -19,6 +19,8 @@ pub(super) struct Builder<'a> {
     /// The last step so far on each thing.
     last: HashMap<Target, u32>,
     notices: Vec<Notice>,
+    /// The grants of the plan, by their ids in marks.
+    set: Vec<(String, &'a CheckedGrant)>,
 }
 
 /// A step without its number and target.
@@ -43,8 +45,23 @@ pub(super) struct Scene<'g> {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(observed: &Observed, options: &'a PlanOptions) -> Self {
-        Self { world: observed.clone(), options, steps: Vec::new(), last: HashMap::new(), notices: Vec::new() }
+    pub(super) fn new(grants: &'a [CheckedGrant], observed: &Observed, options: &'a PlanOptions) -> Self {
+        let mut builder = Self {
+            world: observed.clone(),
+            options,
+            steps: Vec::new(),
+            last: HashMap::new(),
+            notices: Vec::new(),
+            set: Vec::new(),
+        };
+        // A grant whose place cannot be told fails when its turn comes.
+        builder.set = grants.iter().filter_map(|grant| Some((builder.scene(grant).ok()?.id, grant))).collect();
+        builder
+    }
+
+    /// Another grant of the same plan, by its id in marks.
+    pub(super) fn in_plan(&self, id: &str) -> Option<&'a CheckedGrant> {
+        self.set.iter().find(|(known, _)| known == id).map(|(_, grant)| *grant)
     }
 
     pub(super) fn scene<'g>(&self, grant: &'g CheckedGrant) -> Result<Scene<'g>> {

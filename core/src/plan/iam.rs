@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
-use super::policies::Wanted;
-use super::retire::left_behind;
+use super::policies::{Wanted, own_tags, text_change};
+use super::retire::{holders, left_behind};
 use super::role_settings::{check_records, check_tag_count};
-use super::trust::{data_sync_request, merged, trust_requests, without};
+use super::trust::{Merged, data_sync_request, merged, trust_requests};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::Manage;
 use crate::marks::{self, CREATED_BY, RoleRecord};
-use crate::model::{Arn, NewRole, Quotas, Role, RoleName};
+use crate::model::{Arn, NewRole, PolicyName, Quotas, Role, RoleName};
 use crate::observe::{Answer, Fact, Place, Read};
-use crate::policy::{Document, merge_data_sync, remove_data_sync, rewritten};
+use crate::policy::{
+    Document, TrustRequest, holds, merge_data_sync, other_conditions, remove_data_sync, remove_trust, rewritten,
+    subjects_of,
+};
 
 /// A new trust policy for a role that exists.
 pub(super) struct TrustChange {
@@ -47,8 +50,8 @@ impl Builder<'_> {
                 .resource(format!("role {}", scene.grant.role))
                 .remedy("correct the ARN's path, or give the role by name"));
         }
-        let records = scene.records(&wanted);
         let exists = self.role_as_named(scene);
+        let records = self.records(scene, &wanted, exists.as_ref());
         let created = exists.as_ref().is_none_or(|role| self.is_ours(&role.tags));
         // On a role of ours that is there, the records come before what they are about: policies, and service accounts in the trust. A new
         // role has them from the beginning, and policies are made at the same time.
@@ -56,7 +59,7 @@ impl Builder<'_> {
             Some(role) if created => self.record(scene, role, &records)?,
             _ => None,
         };
-        self.make_policies(scene, &mut wanted, recorded.as_slice())?;
+        self.make_policies(scene, &place, &mut wanted, recorded.as_slice())?;
         self.broad_subjects(scene);
         let role_step = match &exists {
             None => Some(self.create_role(scene, &place, &records, &mut before_role)?),
@@ -70,7 +73,7 @@ impl Builder<'_> {
         let mut ready = named.clone();
         let mut after_role: Vec<u32> = role_step.into_iter().collect();
         after_role.extend(&before_role);
-        let retires = exists.as_ref().filter(|_| created);
+        let retires = exists.as_ref().filter(|_| created && scene.grant.grant.role.manage != Manage::Observe);
         // What makes room goes first; otherwise what is new comes first, so that there is no gap.
         let full = retires.filter(|role| self.is_full(scene, role, &wanted, &records));
         if let Some(role) = full {
@@ -81,7 +84,50 @@ impl Builder<'_> {
         if let Some(role) = retires.filter(|_| full.is_none()) {
             self.retire(scene, role, &records);
         }
+        if let Some(role) = exists.filter(|_| !created) {
+            self.note_unasked(scene, &role, &wanted);
+        }
         Ok((named, ready))
+    }
+
+    /// What this grant puts on its role, and the grant itself. What is there already without any grant's record is others'.
+    fn records(&self, scene: &Scene<'_>, wanted: &[Wanted], found: Option<&Role>) -> Vec<RoleRecord> {
+        let grant = scene.grant;
+        if grant.grant.role.manage == Manage::Observe {
+            return Vec::new();
+        }
+        let known = found.map(|role| marks::all_records(&role.tags)).unwrap_or_default();
+        let is_theirs = |record: &RoleRecord| {
+            let Some(role) = found else { return false };
+            let there = match record {
+                RoleRecord::Boundary(arn) => role.permissions_boundary.as_ref() == Some(arn),
+                RoleRecord::Attached(arn) => {
+                    self.world.attached(&scene.account, &role.name).is_some_and(|attached| attached.contains(arn))
+                }
+                _ => false,
+            };
+            there && !known.iter().any(|(_, other)| other == record)
+        };
+        let mut records = vec![RoleRecord::own(&grant.grant.subject())];
+        records.extend(grant.boundary.clone().map(RoleRecord::Boundary));
+        for policy in wanted {
+            match policy {
+                Wanted::Attached { arn, .. } => records.push(RoleRecord::Attached(arn.clone())),
+                Wanted::Inline { name, document, .. } => {
+                    let record = RoleRecord::Inline(name.clone());
+                    let now = found.and_then(|role| self.world.inline_policy(&scene.account, &role.name, name));
+                    let as_wanted = now.is_some_and(|now| now.same_meaning(document));
+                    if !as_wanted || known.iter().any(|(_, other)| *other == record) {
+                        records.push(record);
+                    }
+                }
+            }
+        }
+        records.extend(grant.data_syncs.iter().cloned().map(RoleRecord::DataSync));
+        let further = grant.subjects.iter().skip(1);
+        records.extend(further.map(|subject| RoleRecord::Subject(format!("{}/{}", subject.namespace, subject.name))));
+        records.retain(|record| !is_theirs(record));
+        records
     }
 
     /// Whether marks say that this owner made the thing.
@@ -156,7 +202,11 @@ impl Builder<'_> {
                     summary: format!("create {resource}"),
                     why: "STS only accepts tokens of an issuer that IAM knows".to_owned(),
                     resource,
-                    changes: vec![Change::add("url", place.issuer.as_str()), Change::add("clientIds", audience)],
+                    changes: vec![
+                        Change::add("url", place.issuer.as_str()),
+                        Change::add("clientIds", audience),
+                        own_tags(&tags),
+                    ],
                     after: Vec::new(),
                     action: Action::CreateProvider { arn, url: place.issuer.clone(), client_ids, tags },
                 },
@@ -171,6 +221,11 @@ impl Builder<'_> {
             return Err(Error::new(ErrorKind::Conflict, format!("its client ids ({now}) lack audience {audience}"))
                 .resource(resource)
                 .remedy("add the client id, or let the grant do it with `provider: {manage: merge}`"));
+        }
+        if !self.is_ours(&provider.tags) {
+            let message =
+                format!("podrole did not create it: `revoke` leaves audience {audience} among its client ids");
+            self.note(Level::Info, &resource, message);
         }
         provider.client_ids.insert(audience.clone());
         self.world.set(read, Fact::Present(Answer::Provider(provider)));
@@ -219,8 +274,9 @@ impl Builder<'_> {
                 .remedy("create the role, or set `role: {manage: merge}`"));
         }
         let requests = trust_requests(grant, place, &self.options.owner);
-        let (trust, _) = merged(None, &requests);
-        let Some(trust) = trust else { return Err(Error::new(ErrorKind::Unexpected, "no trust statement")) };
+        let Some(trust) = merged(None, &requests).document else {
+            return Err(Error::new(ErrorKind::Unexpected, "no trust statement"));
+        };
         self.check_trust_size(scene, &resource, &trust)?;
         let mut tags = grant.grant.role.tags.clone();
         tags.insert(CREATED_BY.to_owned(), self.options.owner.clone());
@@ -236,10 +292,7 @@ impl Builder<'_> {
             trust,
             tags,
         };
-        let mut changes = requests
-            .iter()
-            .map(|request| Change::add("trust", format!("{} (audience {})", request.subject(), request.audience)))
-            .collect::<Vec<_>>();
+        let mut changes = requests.iter().map(|request| Change::add("trust", request.in_words())).collect::<Vec<_>>();
         if let Some(description) = &role.description {
             changes.push(Change::add("description", description));
         }
@@ -254,6 +307,7 @@ impl Builder<'_> {
         }
         changes
             .extend(grant.grant.role.tags.iter().map(|(key, value)| Change::add(format!("tag {key}"), value.as_str())));
+        changes.push(own_tags(&role.tags));
         self.world.set(
             Read::Role { account: scene.account.clone(), role: grant.role.clone() },
             Fact::Present(Answer::Role(Role {
@@ -303,40 +357,52 @@ impl Builder<'_> {
         let grant = scene.grant;
         let resource = format!("role {}", grant.role);
         let requests = trust_requests(grant, place, &self.options.owner);
-        let (mut merged, findings) = merged(Some(&role.trust), &requests);
-        let (left, left_keys) = match grant.grant.role.manage {
-            Manage::Observe => (Vec::new(), Vec::new()),
-            _ => left_behind(scene, role, place, &self.options.owner, &requests),
-        };
-        let removal = without(merged.as_ref().unwrap_or(&role.trust), &left);
-        if removal.changed {
-            merged = removal.document;
-        }
+        let Merged { mut document, findings, moved, edited } = merged(Some(&role.trust), &requests);
         for finding in findings {
             self.note(Level::Warning, &resource, format!("trust policy: {finding}"));
         }
         self.role_settings(scene, role)?;
-        let Some(trust) = merged else {
-            return Ok(self.forget(scene, role, left_keys, after));
-        };
         if grant.grant.role.manage == Manage::Observe {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                format!("its trust policy does not let {} in, and the grant only observes it", requests[0].subject()),
-            )
-            .resource(resource)
-            .remedy("add the statement by hand, or set `role: {manage: merge}`"));
+            return match document {
+                None => Ok(None),
+                Some(_) => Err(Error::new(
+                    ErrorKind::Conflict,
+                    format!(
+                        "its trust policy does not let {} in as the grant says, and the grant only observes it",
+                        requests[0].subject()
+                    ),
+                )
+                .resource(resource)
+                .remedy("add the statement by hand, or set `role: {manage: merge}`")),
+            };
         }
-        self.check_trust_size(scene, &resource, &trust)?;
-        let added = requests
-            .iter()
-            .map(|request| Change::add("trust", format!("{} (audience {})", request.subject(), request.audience)));
-        let removed = left.iter().map(|request| Change::remove("trust", request.subject()));
-        let mut changes: Vec<Change> = added.chain(removed).collect();
+        let mut changes: Vec<Change> = Vec::new();
+        for (request, former) in &moved {
+            if former.is_some() {
+                self.conditions_of_others(scene, role, &resource, request)?;
+            }
+            changes.push(Change::new("trust", former.clone(), Some(request.in_words())));
+        }
         // Somebody may have edited our statement, even to make it narrower: what is taken back of that must be seen.
-        if let Some((before, after)) = requests.first().and_then(|request| rewritten(&role.trust, &trust, request)) {
-            changes.push(Change::new("trust statement", Some(before), Some(after)));
+        if let (Some(request), Some(trust)) = (&edited, &document) {
+            let (before, after) = rewritten(&role.trust, trust, request);
+            changes.push(text_change("trust statement", &before, &after));
+            self.note_shut_out(scene, role, trust);
         }
+        let mut gone = Vec::new();
+        for left in left_behind(scene, role, place, &self.options.owner, &requests) {
+            let current = document.as_ref().unwrap_or(&role.trust);
+            if !left.stays && holds(current, &left.request) {
+                let Some(rest) = remove_trust(current, &left.request).document else { continue };
+                changes.push(Change::remove("trust", left.request.subject()));
+                document = Some(rest);
+            }
+            gone.push(left.key);
+        }
+        let Some(trust) = document else {
+            return Ok(self.forget(scene, role, gone, after));
+        };
+        self.check_trust_size(scene, &resource, &trust)?;
         let step = self.update_trust(
             scene,
             role,
@@ -348,12 +414,92 @@ impl Builder<'_> {
                 after: after.to_vec(),
             },
         );
-        self.forget(scene, role, left_keys, &[step]);
+        self.forget(scene, role, gone, &[step]);
         Ok(Some(step))
     }
 
+    /// Refuses to let a service account in under other conditions than another grant of the role does.
+    fn conditions_of_others(
+        &self,
+        scene: &Scene<'_>,
+        role: &Role,
+        resource: &str,
+        request: &TrustRequest,
+    ) -> Result<()> {
+        let Some(place) = &scene.place else { return Ok(()) };
+        let sid = request.sid();
+        let agrees = |other: &String| {
+            self.in_plan(other).is_some_and(|grant| {
+                let theirs = trust_requests(grant, place, &self.options.owner);
+                theirs.iter().all(|theirs| theirs.subject() != request.subject() || theirs.sid() == sid)
+            })
+        };
+        match holders(scene, role, &request.name()).into_iter().find(|other| !agrees(other)) {
+            None => Ok(()),
+            Some(other) => Err(Error::new(
+                ErrorKind::Conflict,
+                format!("grant {other} lets {} in under another audience or other conditions", request.subject()),
+            )
+            .resource(resource)
+            .remedy(
+                "use another role, or revoke the other grant, then apply both with the same audience and conditions",
+            )),
+        }
+    }
+
+    /// Says which service accounts of other grants got in only by what somebody made of our statement.
+    fn note_shut_out(&mut self, scene: &Scene<'_>, role: &Role, trust: &Document) {
+        let inside = subjects_of(trust, &self.options.owner);
+        let records = marks::all_records(&role.tags);
+        let others = records.iter().filter(|(grant, _)| *grant != scene.id);
+        let shut_out: Vec<String> = others
+            .filter_map(|(_, record)| match record {
+                RoleRecord::Own(name) | RoleRecord::Subject(name) => Some(name.clone()),
+                _ => None,
+            })
+            .filter(|name| {
+                let subject = format!("system:serviceaccount:{}", name.replacen('/', ":", 1));
+                // A name of 256 characters may have been cut short.
+                !inside.iter().any(|known| *known == subject || name.len() == 256 && known.starts_with(&subject))
+            })
+            .collect();
+        if !shut_out.is_empty() {
+            let message = format!(
+                "podrole's statement was edited and is put right; {} of other grants cannot be told from it: apply those grants again",
+                shut_out.join(", ")
+            );
+            self.note(Level::Warning, format!("role {}", role.name), message);
+        }
+    }
+
+    /// Says what a role of others has that the grant does not ask for: no record tells whether an earlier grant did.
+    fn note_unasked(&mut self, scene: &Scene<'_>, role: &Role, wanted: &[Wanted]) {
+        let attached = self.world.attached(&scene.account, &role.name).into_iter().flatten();
+        let asked = |arn: &Arn| {
+            wanted.iter().any(|policy| matches!(policy, Wanted::Attached { arn: known, .. } if known == arn))
+        };
+        let mut left: Vec<String> =
+            attached.filter(|arn| !asked(arn)).map(|arn| format!("policy {}", arn.name())).collect();
+        let inline = self.world.inline_policies(&scene.account, &role.name).into_iter().flatten();
+        let written = |name: &PolicyName| {
+            wanted.iter().any(|policy| matches!(policy, Wanted::Inline { name: known, .. } if known == name))
+        };
+        left.extend(inline.filter(|name| !written(name)).map(|name| format!("inline policy {name}")));
+        let requests = scene.place.iter().flat_map(|place| trust_requests(scene.grant, place, &self.options.owner));
+        let known: Vec<String> = requests.map(|request| request.subject()).collect();
+        let others = subjects_of(&role.trust, &self.options.owner).into_iter();
+        left.extend(others.filter(|subject| !known.contains(subject)).map(|subject| format!("trust in {subject}")));
+        if !left.is_empty() {
+            let message = format!(
+                "unmanaged: podrole did not create it, so what the grant does not ask for stays, whoever put it there: {}",
+                left.join(", ")
+            );
+            self.note(Level::Info, format!("role {}", role.name), message);
+        }
+    }
+
     /// Removes the marks of those who are in no trust policy any more.
-    fn forget(&mut self, scene: &Scene<'_>, role: &Role, keys: Vec<String>, after: &[u32]) -> Option<u32> {
+    pub(super) fn forget(&mut self, scene: &Scene<'_>, role: &Role, keys: Vec<String>, after: &[u32]) -> Option<u32> {
         if keys.is_empty() {
             return None;
         }
@@ -408,6 +554,11 @@ impl Builder<'_> {
             if let Some(id) = &request.external_id {
                 changes.push(Change::add("condition sts:ExternalId", id));
             }
+            if let Some((before, after)) = other_conditions(&target.trust, &request) {
+                self.data_sync_of_others(scene, index, &resource)?;
+                changes =
+                    vec![Change::new(format!("conditions for role {}", scene.grant.role), Some(before), Some(after))];
+            }
             self.update_trust(
                 scene,
                 &target,
@@ -421,6 +572,32 @@ impl Builder<'_> {
             );
         }
         Ok(())
+    }
+
+    /// Refuses to change the conditions of a data sync that another grant of the role has too, unless that one is in the plan with the same.
+    fn data_sync_of_others(&self, scene: &Scene<'_>, index: usize, resource: &str) -> Result<()> {
+        let Some(role) = self.world.role(&scene.account, &scene.grant.role) else { return Ok(()) };
+        let record = RoleRecord::DataSync(scene.grant.data_syncs[index].clone());
+        let wanted = &scene.grant.grant.data_syncs[index];
+        let agrees = |other: &str| {
+            self.in_plan(other).is_some_and(|grant| {
+                let theirs = grant.data_syncs.iter().zip(&grant.grant.data_syncs);
+                theirs.filter(|(name, _)| **name == scene.grant.data_syncs[index]).all(|(_, theirs)| {
+                    theirs.source_account == wanted.source_account && theirs.external_id == wanted.external_id
+                })
+            })
+        };
+        let records = marks::all_records(&role.tags);
+        let others = records.iter().filter(|(grant, known)| *grant != scene.id && *known == record);
+        match others.map(|(grant, _)| grant).find(|other| !agrees(other)) {
+            None => Ok(()),
+            Some(other) => Err(Error::new(
+                ErrorKind::Conflict,
+                format!("grant {other} lets role {} in under other conditions", scene.grant.role),
+            )
+            .resource(resource)
+            .remedy("use another role, or revoke the other grant, then apply both with the same `sourceAccount` and `externalId`")),
+        }
     }
 
     pub(super) fn update_trust(&mut self, scene: &Scene<'_>, role: &Role, change: TrustChange) -> u32 {
@@ -483,20 +660,5 @@ impl Builder<'_> {
 impl Scene<'_> {
     fn cluster_name(&self) -> String {
         format!("cluster {}", self.grant.cluster)
-    }
-
-    /// What this grant puts on its role.
-    fn records(&self, wanted: &[Wanted]) -> Vec<RoleRecord> {
-        let mut records: Vec<RoleRecord> = wanted
-            .iter()
-            .map(|policy| match policy {
-                Wanted::Attached { arn, .. } => RoleRecord::Attached(arn.clone()),
-                Wanted::Inline { name, .. } => RoleRecord::Inline(name.clone()),
-            })
-            .collect();
-        records.extend(self.grant.data_syncs.iter().cloned().map(RoleRecord::DataSync));
-        let further = self.grant.subjects.iter().skip(1);
-        records.extend(further.map(|subject| RoleRecord::Subject(format!("{}/{}", subject.namespace, subject.name))));
-        records
     }
 }

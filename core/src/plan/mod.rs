@@ -185,7 +185,7 @@ impl Plan {
 /// for quotas that would be passed, `already_exists` for things that are not ours to change.
 pub fn plan_apply(grants: &[CheckedGrant], observed: &Observed, options: &PlanOptions) -> Result<Plan> {
     one_grant_each(grants)?;
-    let mut builder = builder::Builder::new(observed, options);
+    let mut builder = builder::Builder::new(grants, observed, options);
     for grant in grants {
         builder.apply(grant)?;
     }
@@ -229,7 +229,7 @@ pub fn plan_revoke(
     options: &PlanOptions,
     receipt: Option<&Receipt>,
 ) -> Result<Plan> {
-    let mut builder = builder::Builder::new(observed, options);
+    let mut builder = builder::Builder::new(grants, observed, options);
     for grant in grants {
         builder.revoke(grant, receipt)?;
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
+use super::role_settings::check_tag_count;
 use crate::error::{Error, ErrorKind, Result};
-use crate::grant::{Manage, PolicyContent};
+use crate::grant::{Manage, OWN_PREFIX, PolicyContent, short_hash};
 use crate::marks::{self, CREATED_BY, RoleRecord};
 use crate::model::{Arn, ManagedPolicy, NewPolicy, PolicyName, Quotas, Role};
 use crate::observe::{Answer, Fact, Place, Read};
@@ -44,11 +45,17 @@ impl Builder<'_> {
     }
 
     /// Makes the policies that the grant has the documents of, and makes sure that there are the others.
-    pub(super) fn make_policies(&mut self, scene: &Scene<'_>, wanted: &mut [Wanted], after: &[u32]) -> Result<()> {
+    pub(super) fn make_policies(
+        &mut self,
+        scene: &Scene<'_>,
+        place: &Place,
+        wanted: &mut [Wanted],
+        after: &[u32],
+    ) -> Result<()> {
         for policy in wanted {
             match policy {
                 Wanted::Attached { arn, document: Some((document, manage)), step } => {
-                    *step = self.managed_document(scene, arn, document, *manage, after)?;
+                    *step = self.managed_document(scene, place, arn, (document, *manage), after)?;
                 }
                 Wanted::Attached { arn, .. } => self.require_policy(scene, arn)?,
                 Wanted::Inline { .. } => {}
@@ -84,13 +91,13 @@ impl Builder<'_> {
     fn managed_document(
         &mut self,
         scene: &Scene<'_>,
+        place: &Place,
         arn: &Arn,
-        document: &Document,
-        manage: Manage,
+        (document, manage): (&Document, Manage),
         after: &[u32],
     ) -> Result<Option<u32>> {
         let resource = format!("policy {}", arn.name());
-        let user = (marks::policy_user(&scene.id), marks::policy_user_role(&scene.grant.role));
+        let user = (marks::grant_key(&scene.id), marks::policy_user_role(&scene.grant.role));
         let Some(policy) = self.world.policy(&scene.account, arn).cloned() else {
             if manage == Manage::Observe {
                 return Err(Error::new(ErrorKind::NotFound, "there is no such policy, and the grant only observes it")
@@ -108,6 +115,7 @@ impl Builder<'_> {
                     changes: vec![
                         Change::add("document", describe(document)),
                         Change::add("size", format!("{size} characters")),
+                        own_tags(&tags),
                     ],
                     after: after.to_vec(),
                     action: Action::CreatePolicy {
@@ -133,13 +141,21 @@ impl Builder<'_> {
                 return Err(Error::new(ErrorKind::Conflict, "its document differs, and the grant only observes it")
                     .resource(resource));
             }
+            let others: Vec<&str> = marks::policy_users(&policy.tags).into_iter().map(|(grant, _)| grant).collect();
+            let agreed = |wanted: &PolicyContent, name: Option<&str>| match wanted {
+                PolicyContent::Managed(source, _) if place.policy_arn(wanted, name)?.as_ref() == Some(arn) => {
+                    Ok(source.document(&place.partition)?.same_meaning(document))
+                }
+                _ => Ok(true),
+            };
+            self.document_of_others(scene, &resource, &others, manage, agreed)?;
             let limit = self.quotas(scene).unwrap_or_default().versions_per_policy as usize;
             let mut versions = self.world.versions(&scene.account, arn).cloned().unwrap_or_default();
             versions.sort_by_key(crate::model::PolicyVersion::number);
             let prune = (versions.len() >= limit)
                 .then(|| versions.iter().find(|version| !version.default).map(|version| version.id.clone()))
                 .flatten();
-            let mut changes = vec![Change::new("document", current.as_ref().map(describe), Some(describe(document)))];
+            let mut changes = vec![document_change(current.as_ref(), document)];
             if let Some(prune) = &prune {
                 changes.push(Change::remove("version", format!("{prune} (the oldest; IAM keeps {limit})")));
             }
@@ -170,6 +186,7 @@ impl Builder<'_> {
         let mut tags = policy.tags.clone();
         if ours && !tags.get(&user.0).is_some_and(|role| role.eq_ignore_ascii_case(&user.1)) {
             tags.insert(user.0.clone(), user.1.clone());
+            check_tag_count(&resource, tags.len())?;
             last = Some(self.aws(
                 scene,
                 Draft {
@@ -184,6 +201,45 @@ impl Builder<'_> {
         }
         self.set_policy(scene, arn, document, tags);
         Ok(last)
+    }
+
+    /// Refuses to change a document that another grant relies on, unless that one is in the plan and has the same document, or the grant owns
+    /// the policy.
+    fn document_of_others(
+        &mut self,
+        scene: &Scene<'_>,
+        resource: &str,
+        users: &[&str],
+        manage: Manage,
+        agreed: impl Fn(&PolicyContent, Option<&str>) -> Result<bool>,
+    ) -> Result<()> {
+        let mut others = users.iter().filter(|grant| **grant != scene.id);
+        let differs = |other: &str| -> Result<bool> {
+            let Some(grant) = self.in_plan(other) else { return Ok(true) };
+            for policy in &grant.policies {
+                if !agreed(&policy.content, policy.name.as_ref().map(PolicyName::as_str))? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        let Some(other) = others.find_map(|other| match differs(other) {
+            Ok(false) => None,
+            Ok(true) => Some(Ok(*other)),
+            Err(error) => Some(Err(error)),
+        }) else {
+            return Ok(());
+        };
+        let other = other?;
+        if manage == Manage::Own {
+            self.note(Level::Warning, resource, format!("grant {other} uses it too and gets the new document"));
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Conflict, format!("grant {other} uses it too, with another document"))
+            .resource(resource)
+            .remedy(
+                "give the policies different names, or set `manage: own` on the policy to change it for all of them",
+            ))
     }
 
     fn set_policy(&mut self, scene: &Scene<'_>, arn: &Arn, document: &Document, tags: BTreeMap<String, String>) {
@@ -283,6 +339,24 @@ impl Builder<'_> {
                         .resource(resource)
                         .remedy("choose another name, or set `manage: own` on the policy"));
                     }
+                    if let Some(found) = found.filter(|_| before.is_some()) {
+                        let record = RoleRecord::Inline(name.clone());
+                        let records = marks::all_records(&found.tags);
+                        let users: Vec<&str> = records
+                            .iter()
+                            .filter(|(_, known)| *known == record)
+                            .map(|(grant, _)| grant.as_str())
+                            .collect();
+                        let partition = found.arn.partition();
+                        let agreed = |wanted: &PolicyContent, wanted_name: Option<&str>| match wanted {
+                            PolicyContent::Inline(source) if wanted_name == Some(name.as_str()) => {
+                                Ok(source.document(partition)?.same_meaning(document))
+                            }
+                            _ => Ok(true),
+                        };
+                        let what = format!("inline policy {name} of {resource}");
+                        self.document_of_others(scene, &what, &users, *manage, agreed)?;
+                    }
                     if observe_only {
                         return Err(Error::new(
                             ErrorKind::Conflict,
@@ -325,11 +399,7 @@ impl Builder<'_> {
                             summary: format!("{verb} inline policy {name} of {resource}"),
                             why: "the grant has its document".to_owned(),
                             resource: format!("inline policy {name} of {resource}"),
-                            changes: vec![Change::new(
-                                "document",
-                                before.as_ref().map(describe),
-                                Some(describe(document)),
-                            )],
+                            changes: vec![document_change(before.as_ref(), document)],
                             after: after.to_vec(),
                             action: Action::PutInlinePolicy {
                                 role: role.clone(),
@@ -366,10 +436,51 @@ impl Builder<'_> {
     }
 }
 
-/// A document in a few words: what it allows and on how many things.
+/// The most characters of a document that a plan shows.
+const SHOWN: usize = 200;
+
+/// A document, or the beginning of a long one with what tells it from others.
 pub(super) fn describe(document: &Document) -> String {
     let text = document.to_json();
-    if text.chars().count() <= 200 { text } else { format!("{}…", text.chars().take(199).collect::<String>()) }
+    let length = text.chars().count();
+    if length <= SHOWN {
+        return text;
+    }
+    let beginning: String = text.chars().take(SHOWN - 1).collect();
+    format!("{beginning}… ({length} characters, SHA-256 {}…)", short_hash(&text))
+}
+
+/// A document before and after.
+pub(super) fn document_change(before: Option<&Document>, after: &Document) -> Change {
+    match before {
+        None => Change::add("document", describe(after)),
+        Some(before) => text_change("document", &before.to_json(), &after.to_json()),
+    }
+}
+
+/// Two texts, of long ones from shortly before they differ.
+pub(super) fn text_change(field: &str, before: &str, after: &str) -> Change {
+    let same = before.chars().zip(after.chars()).take_while(|(before, after)| before == after).count();
+    let long = before.chars().count().max(after.chars().count()) > SHOWN;
+    let start = if long { same.saturating_sub(SHOWN / 4) } else { 0 };
+    let part = |text: &str| {
+        let length = text.chars().count();
+        let shown: String = text.chars().skip(start).take(SHOWN).collect();
+        let (before, after) = (if start > 0 { "…" } else { "" }, if start + SHOWN < length { "…" } else { "" });
+        format!("{before}{shown}{after}")
+    };
+    Change::new(field, Some(part(before)), Some(part(after)))
+}
+
+/// Podrole's own tags on what it makes, in short.
+pub(super) fn own_tags(tags: &BTreeMap<String, String>) -> Change {
+    let mut kinds: Vec<&str> = tags
+        .keys()
+        .filter_map(|key| key.strip_prefix(OWN_PREFIX))
+        .map(|rest| rest.split('/').next().unwrap_or(rest))
+        .collect();
+    kinds.dedup();
+    Change::add("podrole's tags", kinds.join(", "))
 }
 
 fn check_size(resource: &str, size: usize, limit: usize) -> Result<()> {

@@ -6,7 +6,7 @@ use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
 use super::iam::TrustChange;
-use super::policies::Wanted;
+use super::policies::{Wanted, describe};
 use super::trust::recorded_request;
 use crate::grant::grant_id;
 use crate::marks::{self, RoleRecord};
@@ -73,8 +73,10 @@ impl Builder<'_> {
 
     /// Removes one recorded thing from a role of ours, then its record; keeps what another grant recorded too.
     pub(super) fn take_back(&mut self, scene: &Scene<'_>, role: &Role, record: &RoleRecord, after: &[u32]) -> Vec<u32> {
-        let mut shared =
-            marks::all_records(&role.tags).iter().any(|(grant, other)| *grant != scene.id && other == record);
+        let shared = match record {
+            RoleRecord::Subject(name) => !holders(scene, role, name).is_empty(),
+            _ => marks::all_records(&role.tags).iter().any(|(grant, other)| *grant != scene.id && other == record),
+        };
         let mut done: Vec<u32> = Vec::new();
         match record {
             RoleRecord::Attached(arn) => {
@@ -87,13 +89,14 @@ impl Builder<'_> {
             RoleRecord::DataSync(target) if !shared => {
                 done.extend(self.remove_data_sync(scene, &role.arn, target));
             }
-            RoleRecord::Subject(subject) if !shared => {
-                shared = is_granted(scene, role, subject);
-                if !shared {
-                    done.extend(self.shut_out(scene, role, subject, after));
-                }
-            }
-            RoleRecord::Inline(_) | RoleRecord::DataSync(_) | RoleRecord::Subject(_) | RoleRecord::Left(_) => {}
+            RoleRecord::Subject(subject) if !shared => done.extend(self.shut_out(scene, role, subject, after)),
+            RoleRecord::Boundary(arn) if !shared => done.extend(self.take_off_boundary(scene, role, arn)),
+            RoleRecord::Own(_)
+            | RoleRecord::Boundary(_)
+            | RoleRecord::Inline(_)
+            | RoleRecord::DataSync(_)
+            | RoleRecord::Subject(_)
+            | RoleRecord::Left(_) => {}
         }
         let (key, value) = record.tag(&scene.id);
         let resource = format!("role {}", role.name);
@@ -107,7 +110,10 @@ impl Builder<'_> {
         let step = self.aws(
             scene,
             Draft {
-                summary: format!("remove the record of it from {resource}"),
+                summary: match record {
+                    RoleRecord::Own(_) => format!("remove the record of this grant from {resource}"),
+                    _ => format!("remove the record of it from {resource}"),
+                },
                 why: "the grant no longer asks for it".to_owned(),
                 resource,
                 changes: vec![Change::remove(format!("tag {key}"), value)],
@@ -176,6 +182,10 @@ impl Builder<'_> {
         if !names.contains(name) {
             return None;
         }
+        // With its document, so that the plan is stale when somebody writes another one.
+        let document = self.world.inline_policy(&scene.account, &role.name, name).map(describe);
+        let mut changes = vec![Change::remove("inlinePolicy", name.as_str())];
+        changes.extend(document.map(|document| Change::remove("document", document)));
         let left = names.into_iter().filter(|other| other != name).collect();
         self.world.set(
             Read::InlinePolicies { account: scene.account.clone(), role: role.name.clone() },
@@ -187,7 +197,7 @@ impl Builder<'_> {
                 summary: format!("delete inline policy {name} of role {}", role.name),
                 why: "podrole wrote it".to_owned(),
                 resource: format!("inline policy {name} of role {}", role.name),
-                changes: vec![Change::remove("inlinePolicy", name.as_str())],
+                changes,
                 after: after.to_vec(),
                 action: Action::DeleteInlinePolicy { role: role.name.clone(), name: name.clone() },
             },
@@ -207,8 +217,14 @@ impl Builder<'_> {
             return None;
         }
         let resource = format!("policy {}", arn.name());
-        let user = marks::policy_user(&scene.id);
-        let others = marks::policy_users(&policy.tags).into_iter().any(|grant| grant != scene.id);
+        let user = marks::grant_key(&scene.id);
+        let users = marks::policy_users(&policy.tags);
+        let others = users.iter().any(|(grant, _)| *grant != scene.id);
+        // By now this service account may use it for another role.
+        let mine = marks::policy_user_role(&scene.grant.role);
+        if users.iter().any(|(grant, role)| *grant == scene.id && !role.eq_ignore_ascii_case(&mine)) {
+            return None;
+        }
         let elsewhere = policy.attachment_count > 0;
         if others || still_attached || elsewhere {
             if elsewhere && !others && !still_attached {
@@ -234,6 +250,9 @@ impl Builder<'_> {
             self.world.versions(&scene.account, arn).into_iter().flatten().filter(|version| !version.default).collect();
         versions.sort_by_key(|version| version.number());
         let versions = versions.into_iter().map(|version| version.id.clone()).collect();
+        let document = self.world.policy_document(&scene.account, arn, &policy.default_version).map(describe);
+        let mut changes = vec![Change::remove("policy", arn.as_str())];
+        changes.extend(document.map(|document| Change::remove("document", document)));
         self.world.set(Read::Policy { account: scene.account.clone(), arn: arn.clone() }, Fact::Absent);
         Some(self.aws(
             scene,
@@ -241,7 +260,7 @@ impl Builder<'_> {
                 summary: format!("delete {resource}"),
                 why: "podrole created it, and nothing uses it any more".to_owned(),
                 resource,
-                changes: vec![Change::remove("policy", arn.as_str())],
+                changes,
                 after: after.to_vec(),
                 action: Action::DeletePolicy { arn: arn.clone(), versions },
             },
@@ -249,46 +268,61 @@ impl Builder<'_> {
     }
 }
 
-/// Whether a service account has a grant of its own on a role of ours, as far as that grant left a record there.
-fn is_granted(scene: &Scene<'_>, role: &Role, subject: &str) -> bool {
-    let Some(place) = &scene.place else { return false };
-    let own = grant_id(&place.issuer, subject);
-    own != scene.id && other_grants(scene, role).contains(&own)
-}
-
-/// The grants besides this one that have something on a role of ours.
+/// The grants besides this one that use a role of ours.
 pub(super) fn other_grants(scene: &Scene<'_>, role: &Role) -> BTreeSet<String> {
     let records = marks::all_records(&role.tags).into_iter();
     let held = records.filter(|(grant, record)| *grant != scene.id && !matches!(record, RoleRecord::Left(_)));
     held.map(|(grant, _)| grant).collect()
 }
 
-/// Who is in the trust of a role of ours only because it could not be empty, with the tags that say so.
+/// The grants besides this one that let a service account of its cluster, `namespace/name`, into a role of ours: its own, and those that name it.
+pub(super) fn holders(scene: &Scene<'_>, role: &Role, name: &str) -> BTreeSet<String> {
+    let Some(place) = &scene.place else { return BTreeSet::new() };
+    let own = grant_id(&place.issuer, name);
+    let records = marks::all_records(&role.tags);
+    // Another cluster's service account of this name is somebody else. A name that a tag could not hold tells nothing: it counts.
+    let is_here = |grant: &str| {
+        let own = records.iter().find_map(|(other, record)| match record {
+            RoleRecord::Own(name) if other == grant => Some(name),
+            _ => None,
+        });
+        own.is_none_or(|name| name.chars().count() == 256 || grant_id(&place.issuer, name) == *grant)
+    };
+    let names = |record: &RoleRecord| matches!(record, RoleRecord::Subject(subject) if subject == name);
+    let held = records.iter().filter(|(grant, record)| {
+        *grant != scene.id
+            && !matches!(record, RoleRecord::Left(_))
+            && (*grant == own || names(record) && is_here(grant))
+    });
+    held.map(|(grant, _)| grant.clone()).collect()
+}
+
+/// A service account that is in the trust of a role of ours only because that could not be empty.
+pub(super) struct LeftBehind {
+    pub(super) request: TrustRequest,
+    /// The tag that says so.
+    pub(super) key: String,
+    /// Whether a grant lets it in again.
+    pub(super) stays: bool,
+}
+
+/// Who of this grant's cluster was left behind. Those of another cluster are the business of its grants.
 pub(super) fn left_behind(
     scene: &Scene<'_>,
     role: &Role,
     place: &Place,
     owner: &str,
     wanted: &[TrustRequest],
-) -> (Vec<TrustRequest>, Vec<String>) {
-    let (mut requests, mut keys) = (Vec::new(), Vec::new());
-    for (grant, record) in marks::all_records(&role.tags) {
-        let RoleRecord::Left(subject) = &record else { continue };
-        let Some(request) = recorded_request(scene.grant, place, owner, subject) else { continue };
-        keys.push(record.tag(&grant).0);
-        if !wanted.iter().any(|wanted| wanted.subject() == request.subject()) && !is_granted(scene, role, subject) {
-            requests.push(request);
+) -> Vec<LeftBehind> {
+    let records = marks::all_records(&role.tags).into_iter();
+    let left = records.filter_map(|(grant, record)| match &record {
+        RoleRecord::Left(name) if grant == grant_id(&place.issuer, name) => {
+            let request = recorded_request(scene.grant, place, owner, name)?;
+            let stays = wanted.iter().any(|wanted| wanted.subject() == request.subject())
+                || !holders(scene, role, name).is_empty();
+            Some(LeftBehind { request, key: record.tag(&grant).0, stays })
         }
-    }
-    (requests, keys)
-}
-
-/// Whether another grant on the role lets the same further service account in.
-pub(super) fn has_other_grant(scene: &Scene<'_>, role: &Role, request: &TrustRequest) -> bool {
-    let subject = format!("{}/{}", request.namespace, request.service_account);
-    let further = subject != scene.grant.grant.subject();
-    let record = RoleRecord::Subject(subject.clone());
-    let recorded =
-        || marks::all_records(&role.tags).iter().any(|(grant, other)| *grant != scene.id && *other == record);
-    further && (recorded() || is_granted(scene, role, &subject))
+        _ => None,
+    });
+    left.collect()
 }

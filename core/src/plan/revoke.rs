@@ -1,18 +1,21 @@
 //! The undo: by marks, and by the receipt of an apply where no mark can be.
 
+use std::collections::BTreeMap;
+
 use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
 use super::iam::TrustChange;
-use super::policies::describe;
-use super::retire::{has_other_grant, left_behind, other_grants};
-use super::trust::{recorded_request, trust_requests, without};
+use super::policies::document_change;
+use super::retire::{LeftBehind, holders, left_behind, other_grants};
+use super::role_settings::TAGS;
+use super::trust::{Without, recorded_request, trust_requests, without};
 use crate::error::{Error, Result};
-use crate::grant::CheckedGrant;
+use crate::grant::{CheckedGrant, grant_id};
 use crate::marks::{self, RoleRecord};
-use crate::model::{Arn, PolicyName, Role, RoleName};
+use crate::model::{Arn, ManagedPolicy, PolicyName, Role, RoleName};
 use crate::observe::{Answer, Fact, Place, Read};
-use crate::policy::{Document, TrustRequest};
+use crate::policy::{Document, TrustRequest, holds, subjects_of};
 use crate::receipt::{Outcome, Receipt};
 impl Builder<'_> {
     pub(super) fn revoke(&mut self, grant: &CheckedGrant, receipt: Option<&Receipt>) -> Result<()> {
@@ -45,13 +48,15 @@ impl Builder<'_> {
 
     /// The policies of the grant that podrole made for it, by their own marks.
     fn marked_policies(&self, scene: &Scene<'_>, place: &Place) -> Result<Vec<Arn>> {
-        let user = marks::policy_user(&scene.id);
+        let (user, mine) = (marks::grant_key(&scene.id), marks::policy_user_role(&scene.grant.role));
         let mut marked = Vec::new();
         for policy in &scene.grant.policies {
             let name = policy.name.as_ref().map(PolicyName::as_str);
             let Some(arn) = place.policy_arn(&policy.content, name)? else { continue };
             let found = self.world.policy(&scene.account, &arn);
-            if found.is_some_and(|found| self.is_ours(&found.tags) && found.tags.contains_key(&user)) {
+            let is_for_role =
+                |found: &ManagedPolicy| found.tags.get(&user).is_some_and(|role| role.eq_ignore_ascii_case(&mine));
+            if found.is_some_and(|found| self.is_ours(&found.tags) && is_for_role(found)) {
                 marked.push(arn);
             }
         }
@@ -66,42 +71,37 @@ impl Builder<'_> {
         receipt: Option<&Receipt>,
         after: &[u32],
     ) -> Result<Vec<u32>> {
+        if !self.is_ours(&role.tags) {
+            return self.revoke_foreign_role(scene, place, role, receipt, after);
+        }
         let resource = format!("role {}", role.name);
-        let mut requests = trust_requests(scene.grant, place, &self.options.owner);
-        for record in marks::role_records(&role.tags, &scene.id) {
-            if let RoleRecord::Subject(subject) = record {
-                let request = recorded_request(scene.grant, place, &self.options.owner, &subject);
-                requests.extend(request.filter(|request| !requests.contains(request)));
+        let mine: Vec<RoleRecord> = marks::role_records(&role.tags, &scene.id);
+        let others = !other_grants(scene, role).is_empty();
+        let own = scene.grant.grant.subject();
+        let mut requests = Vec::new();
+        for record in &mine {
+            if let RoleRecord::Subject(name) = record
+                && *name != own
+            {
+                requests.extend(recorded_request(scene.grant, place, &self.options.owner, name));
             }
         }
-        let (left, _) = left_behind(scene, role, place, &self.options.owner, &requests);
-        requests.extend(left);
+        let left = left_behind(scene, role, place, &self.options.owner, &[]);
+        let returned: Vec<&LeftBehind> = left.iter().filter(|left| left.request.name() != own).collect();
+        requests.extend(returned.iter().filter(|left| !left.stays).map(|left| left.request.clone()));
+        // The grant's own comes last: it is the one that stays where one has to.
+        requests.extend(trust_requests(scene.grant, place, &self.options.owner).into_iter().next());
         let kept: Vec<TrustRequest> =
-            requests.iter().filter(|request| has_other_grant(scene, role, request)).cloned().collect();
-        requests.retain(|request| !kept.contains(request));
+            requests.iter().filter(|request| !holders(scene, role, &request.name()).is_empty()).cloned().collect();
+        // A statement of ours in which nobody can be read any more is only taken away when nobody else may rely on it.
+        requests
+            .retain(|request| !kept.contains(request) && (holds(&role.trust, request) || !mine.is_empty() && !others));
         for request in kept {
-            let message = format!("{} has a grant of its own on the role: it is still let in", request.subject());
+            let message = format!("another grant of the role lets {} in: that stays", request.subject());
             self.note(Level::Info, &resource, message);
         }
-        let removal = without(&role.trust, &requests);
-        let ours = self.is_ours(&role.tags);
-        if !ours {
-            let mut steps = self.revoke_foreign_role(scene, place, role, receipt, after)?;
-            match (removal.changed, removal.document) {
-                (true, Some(document)) => {
-                    steps.push(self.take_out(scene, role, document, &requests, after));
-                }
-                (true, None) => self.note(
-                    Level::Warning,
-                    &resource,
-                    "our statement is the only one in its trust policy, which cannot be empty: it stays, and so does the access; delete the role or give it another trust policy",
-                ),
-                (false, _) => {}
-            }
-            return Ok(steps);
-        }
+        let Without { document, removed, stuck } = without(&role.trust, &requests);
         let records = marks::all_records(&role.tags);
-        let mine: Vec<RoleRecord> = marks::role_records(&role.tags, &scene.id);
         let attached = self.world.attached(&scene.account, &role.name).cloned().unwrap_or_default();
         let inline = self.world.inline_policies(&scene.account, &role.name).cloned().unwrap_or_default();
         let recorded = |record: &RoleRecord| records.iter().any(|(_, known)| known == record);
@@ -109,9 +109,7 @@ impl Builder<'_> {
             attached.iter().filter(|arn| !recorded(&RoleRecord::Attached((*arn).clone()))).collect();
         let foreign_inline: Vec<&PolicyName> =
             inline.iter().filter(|name| !recorded(&RoleRecord::Inline((*name).clone()))).collect();
-        let others = !other_grants(scene, role).is_empty();
-        let last = removal.document.is_none() && !others;
-        let delete = last && foreign_attached.is_empty() && foreign_inline.is_empty();
+        let delete = !stuck.is_empty() && !others && foreign_attached.is_empty() && foreign_inline.is_empty();
         let mut steps = Vec::new();
         if delete {
             // The records go with the role, and until then say what is left: a crash in between loses nothing.
@@ -130,7 +128,7 @@ impl Builder<'_> {
                     RoleRecord::Inline(name) => steps.extend(self.drop_inline(scene, role, name, after)),
                     RoleRecord::DataSync(target) => steps.extend(self.remove_data_sync(scene, &role.arn, target)),
                     // Go with the role.
-                    RoleRecord::Subject(_) | RoleRecord::Left(_) => {}
+                    RoleRecord::Own(_) | RoleRecord::Boundary(_) | RoleRecord::Subject(_) | RoleRecord::Left(_) => {}
                 }
             }
             let mut depends = steps.clone();
@@ -163,24 +161,50 @@ impl Builder<'_> {
                 format!("unmanaged: inline policy {name} is not podrole's: the role stays"),
             );
         }
-        match (removal.changed, removal.document) {
-            (true, Some(document)) => steps.push(self.take_out(scene, role, document, &requests, after)),
-            (true, None) => {
-                self.note(
-                    Level::Warning,
-                    &resource,
-                    "our statement is the only one in its trust policy, which cannot be empty: it stays, and so does the access, until another grant of the role is applied or the role is deleted",
-                );
-                let left = RoleRecord::Left(scene.grant.grant.subject());
-                steps.extend(self.record(scene, role, &[left])?);
-            }
-            (false, _) => {}
+        if !removed.is_empty() {
+            steps.push(self.take_out(scene, role, document, &removed, after));
         }
+        let gone: Vec<String> = returned
+            .iter()
+            .filter(|left| left.stays || !stuck.contains(&left.request))
+            .map(|left| left.key.clone())
+            .collect();
+        steps.extend(self.forget(scene, role, gone, &steps.clone()));
         // After the trust: a further service account's record must not go before its access.
         for record in mine.iter().filter(|record| !matches!(record, RoleRecord::Left(_))) {
             steps.extend(self.take_back(scene, role, record, after));
         }
+        for request in stuck {
+            self.note(
+                Level::Warning,
+                &resource,
+                format!(
+                    "our statement for {} is the only one in its trust policy, which cannot be empty: it stays, and so does the access, until another grant of the role is applied or the role is deleted",
+                    request.subject()
+                ),
+            );
+            steps.extend(self.record_left(scene, place, role, &request)?);
+        }
         Ok(steps)
+    }
+
+    /// Records who is left in a trust policy that cannot be empty, unless no tag can say so.
+    fn record_left(
+        &mut self,
+        scene: &Scene<'_>,
+        place: &Place,
+        role: &Role,
+        request: &TrustRequest,
+    ) -> Result<Option<u32>> {
+        let record = RoleRecord::Left(request.name());
+        let tag = record.tag(&grant_id(&place.issuer, &request.name()));
+        let now = self.world.role(&scene.account, &role.name).cloned().unwrap_or_else(|| role.clone());
+        if tag.1.chars().count() > 256 || now.tags.len() >= TAGS && !now.tags.contains_key(&tag.0) {
+            let message = format!("there is no room for a tag that says who is left: {}", request.subject());
+            self.note(Level::Warning, format!("role {}", role.name), message);
+            return Ok(None);
+        }
+        self.tag_records(scene, &now, &[record], BTreeMap::from([tag]))
     }
 
     fn take_out(
@@ -221,7 +245,7 @@ impl Builder<'_> {
                 summary: format!("put back inline policy {name} of role {}", role.name),
                 why: "podrole took it over".to_owned(),
                 resource: format!("inline policy {name} of role {}", role.name),
-                changes: vec![Change::new("document", Some(describe(written)), Some(describe(before)))],
+                changes: vec![document_change(Some(written), before)],
                 after: after.to_vec(),
                 action: Action::PutInlinePolicy {
                     role: role.name.clone(),
@@ -247,9 +271,36 @@ impl Builder<'_> {
             Some(receipt) => made(receipt, scene.grant)?,
             None => Vec::new(),
         };
+        let same = |name: &RoleName| name.as_str().eq_ignore_ascii_case(role.name.as_str());
+        let let_in = |request: &TrustRequest| {
+            done.iter().any(|action| match action {
+                Action::UpdateTrust { role: name, before, after } => {
+                    same(name) && holds(after, request) && !holds(before, request)
+                }
+                _ => false,
+            })
+        };
+        let all = trust_requests(scene.grant, place, &self.options.owner);
+        let (own, further) = all.split_at(all.len().min(1));
+        let mut requests = Vec::new();
+        for request in further {
+            if let_in(request) {
+                requests.push(request.clone());
+            } else if holds(&role.trust, request) {
+                let message = format!(
+                    "podrole did not create it and cannot tell which grant let {} in: that stays; give `revoke` the receipt of the apply that did, or revoke the service account's own grant",
+                    request.subject()
+                );
+                self.note(Level::Warning, &resource, message);
+            }
+        }
+        requests.extend_from_slice(own);
+        let Without { document, removed, stuck } = without(&role.trust, &requests);
+        let own: Vec<String> = own.iter().map(TrustRequest::subject).collect();
+        let mut others: Vec<String> = subjects_of(&document, &self.options.owner).into_iter().collect();
+        others.retain(|subject| !own.contains(subject));
         let mut steps = Vec::new();
         let mut attached = self.marked_policies(scene, place)?;
-        let same = |name: &RoleName| name.as_str().eq_ignore_ascii_case(role.name.as_str());
         for action in &done {
             match action {
                 Action::AttachPolicy { role: name, policy } if same(name) => attached.push(policy.clone()),
@@ -269,13 +320,36 @@ impl Builder<'_> {
                 _ => {}
             }
         }
+        attached.sort();
+        attached.dedup();
+        let value = marks::policy_user_role(&role.name);
         for policy in &attached {
-            let detached: Vec<u32> = self.detach(scene, role, policy, after).into_iter().collect();
+            let found = self.world.policy(&scene.account, policy);
+            let users = found.map(|found| marks::policy_users(&found.tags)).unwrap_or_default();
+            let shared = users.iter().any(|(grant, role)| *grant != scene.id && role.eq_ignore_ascii_case(&value));
+            let detached: Vec<u32> =
+                if shared { None } else { self.detach(scene, role, policy, after) }.into_iter().collect();
             steps.extend(&detached);
-            steps.extend(self.drop_policy(scene, policy, if detached.is_empty() { after } else { &detached }, false));
+            if !detached.is_empty() && !others.is_empty() {
+                let message = format!("podrole lets {} in too: they lose policy {}", others.join(", "), policy.name());
+                self.note(Level::Warning, &resource, message);
+            }
+            let after = if detached.is_empty() { after } else { &detached };
+            steps.extend(self.drop_policy(scene, policy, after, shared));
         }
         for target in &scene.grant.data_syncs {
-            steps.extend(self.remove_data_sync(scene, &role.arn, target));
+            let added = done.iter().any(|action| {
+                matches!(action, Action::UpdateTrust { role: name, .. } if name.as_str().eq_ignore_ascii_case(target.as_str()))
+            });
+            if others.is_empty() || added {
+                steps.extend(self.remove_data_sync(scene, &role.arn, target));
+                continue;
+            }
+            let message = format!(
+                "podrole lets {} in too, and cannot tell whose the data sync with role {target} is: that stays; give `revoke` the receipt of the apply to remove it",
+                others.join(", ")
+            );
+            self.note(Level::Warning, &resource, message);
         }
         let attached = self.world.attached(&scene.account, &role.name).cloned().unwrap_or_default();
         let inline = self.world.inline_policies(&scene.account, &role.name).cloned().unwrap_or_default();
@@ -294,6 +368,16 @@ impl Builder<'_> {
                     format!("podrole did not create it, and the receipt does not say that podrole {left}: it stays")
                 }
             };
+            self.note(Level::Warning, &resource, message);
+        }
+        if !removed.is_empty() {
+            steps.push(self.take_out(scene, role, document, &removed, after));
+        }
+        for request in stuck {
+            let message = format!(
+                "our statement for {} is the only one in its trust policy, which cannot be empty: it stays, and so does the access; delete the role or give it another trust policy",
+                request.subject()
+            );
             self.note(Level::Warning, &resource, message);
         }
         Ok(steps)

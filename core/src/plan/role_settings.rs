@@ -7,7 +7,7 @@ use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene, map_changes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::Manage;
-use crate::marks::RoleRecord;
+use crate::marks::{self, RoleRecord};
 use crate::model::{Arn, Role};
 use crate::observe::{Answer, Fact, Read};
 
@@ -58,9 +58,23 @@ impl Builder<'_> {
         }
         let ours = self.is_ours(&role.tags);
         let found = Differences::of(scene, role);
+        let named_session = wanted.max_session_duration != 3600;
         let boundary = scene.grant.boundary.as_ref();
+        // A role that is to be bounded must not do its work unbounded.
+        if let Some(wanted_boundary) = boundary
+            && found.boundary
+            && (wanted.manage == Manage::Observe || !ours && wanted.manage != Manage::Own)
+        {
+            let now = role.permissions_boundary.as_ref().map_or("none", Arn::as_str);
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!("its permissions boundary is {now}, the grant wants {wanted_boundary}, and podrole did not create the role"),
+            )
+            .resource(resource)
+            .remedy("set the boundary by hand, or set `role: {manage: own}` to let podrole do it"));
+        }
         if wanted.manage == Manage::Observe || !ours && wanted.manage != Manage::Own {
-            let kept = found.names(wanted.max_session_duration != 3600, boundary.is_some());
+            let kept = found.names(named_session, false);
             if !kept.is_empty() {
                 let message = format!(
                     "podrole did not create it: its {} stay as they are (`role: {{manage: own}}` changes them)",
@@ -70,18 +84,17 @@ impl Builder<'_> {
             }
             return Ok(());
         }
-        let taken = found.names(true, boundary.is_some());
+        let taken = found.names(named_session, boundary.is_some());
         if !ours && !taken.is_empty() {
             let message = format!("podrole did not create it: the undo leaves the new {} in force", taken.join(", "));
             self.note(Level::Warning, &resource, message);
         }
+        // On a role of others the default is no wish.
+        let found = Differences { session: found.session && (ours || named_session), ..found };
         if found.description || found.session {
             self.update_settings(scene, role, &found);
         }
-        // A boundary of others is not taken off because the grant names none.
-        if found.boundary && (boundary.is_some() || ours) {
-            self.boundary(scene, role, boundary);
-        }
+        self.settle_boundary(scene, role, &resource, found.boundary)?;
         self.missing_tags(scene, role, &found.tags)
     }
 
@@ -136,7 +149,48 @@ impl Builder<'_> {
         );
     }
 
-    fn boundary(&mut self, scene: &Scene<'_>, role: &Role, boundary: Option<&Arn>) {
+    /// Sets the grant's boundary. One that others set is not taken off because the grant names none.
+    fn settle_boundary(&mut self, scene: &Scene<'_>, role: &Role, resource: &str, differs: bool) -> Result<()> {
+        let records = marks::all_records(&role.tags);
+        let recorded = |arn: &Arn| records.iter().any(|(_, record)| *record == RoleRecord::Boundary(arn.clone()));
+        let theirs = role.permissions_boundary.as_ref().filter(|arn| !recorded(arn));
+        let Some(wanted) = &scene.grant.boundary else {
+            if let Some(arn) = theirs {
+                let message = format!("unmanaged: permissions boundary {arn} was not set by podrole; it stays");
+                self.note(Level::Info, resource, message);
+            }
+            return Ok(());
+        };
+        if !differs {
+            return Ok(());
+        }
+        let other = records.iter().find(|(grant, record)| {
+            let differs = matches!(record, RoleRecord::Boundary(arn) if arn != wanted);
+            let agrees = || self.in_plan(grant).is_some_and(|grant| grant.boundary.as_ref() == Some(wanted));
+            differs && *grant != scene.id && !agrees()
+        });
+        if let Some((grant, record)) = other {
+            return Err(Error::new(ErrorKind::Conflict, format!("grant {grant} wants {} on it", record.name()))
+                .resource(resource)
+                .remedy("give both grants the same boundary, or use another role"));
+        }
+        if let Some(arn) = theirs {
+            let message = format!("permissions boundary {arn} of others is replaced; the undo does not put it back");
+            self.note(Level::Warning, resource, message);
+        }
+        self.boundary(scene, role, Some(wanted), "it differs from the grant");
+        Ok(())
+    }
+
+    /// Takes a boundary off that podrole set and nobody has replaced since.
+    pub(super) fn take_off_boundary(&mut self, scene: &Scene<'_>, role: &Role, recorded: &Arn) -> Option<u32> {
+        let now = self.world.role(&scene.account, &role.name).cloned()?;
+        let now = Role { name: role.name.clone(), ..now };
+        (now.permissions_boundary.as_ref() == Some(recorded))
+            .then(|| self.boundary(scene, &now, None, "the grant no longer asks for it"))
+    }
+
+    fn boundary(&mut self, scene: &Scene<'_>, role: &Role, boundary: Option<&Arn>, why: &str) -> u32 {
         let resource = format!("role {}", role.name);
         let name = role.name.clone();
         let (summary, action) = match boundary {
@@ -152,13 +206,13 @@ impl Builder<'_> {
             scene,
             Draft {
                 summary,
-                why: "it differs from the grant".to_owned(),
+                why: why.to_owned(),
                 resource,
                 changes: vec![Change::new("permissionsBoundary", before, boundary.map(Arn::as_str))],
                 after: Vec::new(),
                 action,
             },
-        );
+        )
     }
 
     fn missing_tags(&mut self, scene: &Scene<'_>, role: &Role, tags: &BTreeMap<String, String>) -> Result<()> {
@@ -186,11 +240,18 @@ impl Builder<'_> {
 
     /// Records on a role of ours what this grant is about to put on it: before it is put there, so that a crash loses nothing.
     pub(super) fn record(&mut self, scene: &Scene<'_>, role: &Role, records: &[RoleRecord]) -> Result<Option<u32>> {
-        let missing: BTreeMap<String, String> = records
-            .iter()
-            .map(|record| record.tag(&scene.id))
-            .filter(|(key, value)| role.tags.get(key) != Some(value))
-            .collect();
+        let missing: BTreeMap<String, String> = records.iter().map(|record| record.tag(&scene.id)).collect();
+        self.tag_records(scene, role, records, missing)
+    }
+
+    pub(super) fn tag_records(
+        &mut self,
+        scene: &Scene<'_>,
+        role: &Role,
+        records: &[RoleRecord],
+        mut missing: BTreeMap<String, String>,
+    ) -> Result<Option<u32>> {
+        missing.retain(|key, value| role.tags.get(key) != Some(value));
         if missing.is_empty() {
             return Ok(None);
         }
@@ -220,14 +281,20 @@ fn count_with(role: &Role, tags: &BTreeMap<String, String>) -> usize {
     role.tags.len() + tags.keys().filter(|key| !role.tags.contains_key(*key)).count()
 }
 
-/// IAM takes 50 tags on a role.
+/// How many tags IAM takes on a role or a policy (IAM user guide, "IAM and AWS STS quotas").
+pub(super) const TAGS: usize = 50;
+
+/// Refuses more tags than IAM takes.
 pub(super) fn check_tag_count(resource: &str, count: usize) -> Result<()> {
-    if count <= 50 {
+    if count <= TAGS {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::LimitExceeded, format!("it would have {count} tags with podrole's own; IAM allows 50"))
-        .resource(resource)
-        .remedy("use fewer tags, or one policy instead of several"))
+    Err(Error::new(
+        ErrorKind::LimitExceeded,
+        format!("it would have {count} tags with podrole's own; IAM allows {TAGS}"),
+    )
+    .resource(resource)
+    .remedy("use fewer tags, one policy instead of several, or fewer grants that share it"))
 }
 
 /// IAM takes 256 characters in a tag, and a record that is cut short would be lost.

@@ -4,7 +4,9 @@ use super::builder::Scene;
 use crate::grant::{CheckedGrant, CheckedSubject};
 use crate::model::Arn;
 use crate::observe::Place;
-use crate::policy::{DataSyncRequest, Document, Finding, Removal, TrustRequest, merge_trust, remove_trust};
+use crate::policy::{
+    DataSyncRequest, Document, Finding, TrustRequest, TrustState, holds, merge_trust, outdated, remove_trust,
+};
 
 /// What a grant wants of a trust policy: one request per trusted service account.
 pub(crate) fn trust_requests(grant: &CheckedGrant, place: &Place, owner: &str) -> Vec<TrustRequest> {
@@ -36,7 +38,7 @@ pub(super) fn recorded_request(
     let mut request = trust_requests(grant, place, owner).into_iter().next()?;
     namespace.clone_into(&mut request.namespace);
     name.clone_into(&mut request.service_account);
-    request.wildcard = subject.contains('*');
+    request.wildcard = subject.contains(['*', '?']);
     Some(request)
 }
 
@@ -51,37 +53,67 @@ pub(crate) fn data_sync_request(scene: &Scene<'_>, role_arn: &Arn, index: usize,
     }
 }
 
-/// The trust policy with everything that the requests want in it, and what to know about the rest of it.
-///
-/// The document is `None` when there is nothing to write.
-pub(super) fn merged(current: Option<&Document>, requests: &[TrustRequest]) -> (Option<Document>, Vec<Finding>) {
+/// A trust policy with everything that the requests want in it.
+pub(super) struct Merged {
+    /// What to write; `None` when there is nothing to write.
+    pub(super) document: Option<Document>,
+    /// What to know about the rest of it.
+    pub(super) findings: Vec<Finding>,
+    /// The requests that are new in it, each with what a statement of ours for another audience or other conditions said.
+    pub(super) moved: Vec<(TrustRequest, Option<String>)>,
+    /// The request by which a statement of ours was found that somebody has edited.
+    pub(super) edited: Option<TrustRequest>,
+}
+
+/// Merges what the requests want into a trust policy.
+pub(super) fn merged(current: Option<&Document>, requests: &[TrustRequest]) -> Merged {
     let mut document = current.cloned();
-    let mut findings = Vec::new();
-    let mut changed = false;
+    let mut all = Merged { document: None, findings: Vec::new(), moved: Vec::new(), edited: None };
     for request in requests {
+        let former = document.as_ref().and_then(|document| outdated(document, request));
+        let held = document.as_ref().is_some_and(|document| holds(document, request));
         let merge = merge_trust(document.as_ref(), request);
-        changed |= merge.changed;
+        if merge.changed && (!held || former.is_some()) {
+            all.moved.push((request.clone(), former));
+        }
+        if merge.before == TrustState::Altered {
+            all.edited = Some(request.clone());
+        }
         for finding in merge.findings {
-            if !findings.contains(&finding) {
-                findings.push(finding);
+            if !all.findings.contains(&finding) {
+                all.findings.push(finding);
             }
+        }
+        if merge.changed {
+            all.document = Some(merge.document.clone());
         }
         document = Some(merge.document);
     }
-    (document.filter(|_| changed), findings)
+    all
 }
 
-/// The trust policy without what the requests put into it.
-pub(super) fn without(current: &Document, requests: &[TrustRequest]) -> Removal {
-    let mut result = Removal { document: Some(current.clone()), changed: false, foreign_left: false };
+/// A trust policy without what the requests put into it.
+pub(super) struct Without {
+    pub(super) document: Document,
+    /// Those that are in it no more.
+    pub(super) removed: Vec<TrustRequest>,
+    /// Those that stay since the policy would be empty.
+    pub(super) stuck: Vec<TrustRequest>,
+}
+
+/// Takes what the requests put into a trust policy out of it, one by one.
+pub(super) fn without(current: &Document, requests: &[TrustRequest]) -> Without {
+    let mut result = Without { document: current.clone(), removed: Vec::new(), stuck: Vec::new() };
     for request in requests {
-        let Some(document) = &result.document else { break };
-        let removal = remove_trust(document, request);
-        result = Removal {
-            document: removal.document,
-            changed: result.changed || removal.changed,
-            foreign_left: result.foreign_left || removal.foreign_left,
-        };
+        let removal = remove_trust(&result.document, request);
+        match removal.document {
+            Some(document) if removal.changed => {
+                result.document = document;
+                result.removed.push(request.clone());
+            }
+            None if removal.changed => result.stuck.push(request.clone()),
+            _ => {}
+        }
     }
     result
 }

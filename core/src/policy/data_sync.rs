@@ -138,6 +138,22 @@ pub fn merge_data_sync(current: Option<&Document>, request: &DataSyncRequest) ->
     Merge { document, changed, before, findings: Vec::new() }
 }
 
+/// The conditions of our statements now and after a merge, in words, where the statements are there and the conditions change.
+pub(crate) fn other_conditions(current: &Document, request: &DataSyncRequest) -> Option<(String, String)> {
+    let words = |document: &Document| {
+        let ours = document.statements().into_iter().filter(|statement| request.is_ours(statement));
+        let mut lines: Vec<String> = ours
+            .flat_map(|statement| statement.conditions)
+            .map(|line| format!("{} {} {}", line.operator, line.key, line.values.join(" or ")))
+            .collect();
+        lines.sort();
+        if lines.is_empty() { "none".to_owned() } else { lines.join(", ") }
+    };
+    let is_there = current.statements().iter().any(|statement| request.is_ours(statement));
+    let (now, then) = (words(current), words(&data_sync_statement(request)));
+    (is_there && now != then).then_some((now, then))
+}
+
 /// Takes our data-sync statements out of a role's trust policy; statements without our Sid stay.
 pub fn remove_data_sync(current: &Document, request: &DataSyncRequest) -> Removal {
     let sorted = Sorted::of(current, request);

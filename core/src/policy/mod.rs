@@ -30,6 +30,7 @@ mod tests;
 pub(crate) use aws_managed::find as aws_managed_path;
 pub use aws_managed::{PolicyNameError, aws_managed_policy_arn, suggest};
 pub use check::DocumentKind;
+pub(crate) use data_sync::other_conditions;
 pub use data_sync::{
     DataSyncRequest, S3_SERVICE, data_sync_statement, is_unique_id, merge_data_sync, remove_data_sync,
 };
@@ -39,8 +40,8 @@ pub use findings::{Finding, FindingKind, wider_grants};
 pub use s3::{BucketRef, S3Access, s3_policy};
 pub use statement::{Condition, Effect, Statement};
 pub use subjects::{Subjects, subjects_allowed};
-pub(crate) use trust::rewritten;
 pub use trust::{Merge, Removal, TrustState, merge_trust, remove_trust, trust_document};
+pub(crate) use trust::{holds, outdated, rewritten, subjects_of};
 pub use trust_request::TrustRequest;
 
 /// Characters, whitespace not counted, that a role's trust policy may have unless AWS raised the limit.

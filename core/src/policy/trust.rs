@@ -9,7 +9,7 @@ use super::document::Document;
 use super::findings::{Finding, FindingKind, denials, wider_grants};
 use super::meaning;
 use super::statement::texts;
-use super::trust_request::{SUBJECT_OPERATORS, TrustRequest, one_or_many};
+use super::trust_request::{TrustRequest, is_sid_of, lets_in, one_or_many};
 
 /// What a role's trust said about a service account before a merge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,31 +112,46 @@ pub fn remove_trust(current: &Document, request: &TrustRequest) -> Removal {
     Removal { document, changed, foreign_left }
 }
 
-/// What our statement said besides its subjects, and what it says after a merge, where the two differ: somebody has edited it.
-pub(crate) fn rewritten(before: &Document, after: &Document, request: &TrustRequest) -> Option<(String, String)> {
+/// Our statement in two documents, as JSON without its label: what somebody has edited, and what a merge makes of it.
+pub(crate) fn rewritten(before: &Document, after: &Document, request: &TrustRequest) -> (String, String) {
     let sid = request.sid();
     let ours = |document: &Document| {
         let statements = document.statements();
-        let found = statements.iter().position(|statement| statement.sid.as_ref() == Some(&sid))?;
-        document.statement_values().get(found).map(|value| without_subjects(value, &request.key("sub")))
+        let found = statements.iter().position(|statement| statement.sid.as_ref() == Some(&sid));
+        let values = document.statement_values();
+        let mut value: Value =
+            found.and_then(|found| values.get(found)).map(|value| (*value).clone()).unwrap_or_default();
+        if let Some(elements) = value.as_object_mut() {
+            elements.remove("Sid");
+        }
+        value.to_string()
     };
-    let (before, after) = (ours(before)?, ours(after)?);
-    (meaning::of_statement(&before) != meaning::of_statement(&after)).then(|| (before.to_string(), after.to_string()))
+    (ours(before), ours(after))
 }
 
-/// The statement without Sid and subjects.
-fn without_subjects(statement: &Value, key: &str) -> Value {
-    let mut statement = statement.clone();
-    if let Some(elements) = statement.as_object_mut() {
-        elements.remove("Sid");
-    }
-    if let Some(block) = statement.get_mut("Condition").and_then(Value::as_object_mut) {
-        for keys in block.values_mut().filter_map(Value::as_object_mut) {
-            keys.retain(|name, _| !name.eq_ignore_ascii_case(key));
-        }
-        block.retain(|_, keys| keys.as_object().is_none_or(|keys| !keys.is_empty()));
-    }
-    statement
+/// How a statement of ours for another audience or other conditions lets the request's service account in, in words.
+pub(crate) fn outdated(document: &Document, request: &TrustRequest) -> Option<String> {
+    let sid = request.sid();
+    let statements = document.statements();
+    let found =
+        statements.iter().find(|statement| statement.sid.as_ref() != Some(&sid) && request.is_outdated(statement))?;
+    Some(request.in_words_of(found))
+}
+
+/// Whether a statement of ours names the request's service account.
+pub(crate) fn holds(document: &Document, request: &TrustRequest) -> bool {
+    let sorted = Sorted::of(document, request);
+    sorted.outdated || sorted.subjects.contains(&request.subject())
+}
+
+/// Everybody whom an owner's statements name, of every issuer: `system:serviceaccount:<namespace>:<service account>`.
+pub(crate) fn subjects_of(document: &Document, owner: &str) -> BTreeSet<String> {
+    let statements = document.statements().into_iter();
+    let ours = statements.filter(|statement| statement.sid.as_deref().is_some_and(|sid| is_sid_of(owner, sid)));
+    ours.flat_map(|statement| statement.conditions)
+        .filter(|line| line.key.to_lowercase().ends_with(":sub"))
+        .flat_map(|line| line.values)
+        .collect()
 }
 
 /// A trust policy sorted into other people's statements and ours.
@@ -213,7 +228,7 @@ fn findings(document: &Document, request: &TrustRequest) -> Vec<Finding> {
 fn without_subject(statement: &Value, key: &str, subject: &str) -> Option<Value> {
     let mut statement = statement.clone();
     let block = statement.get_mut("Condition").and_then(Value::as_object_mut)?;
-    let written = block.iter_mut().filter(|(operator, _)| SUBJECT_OPERATORS.contains(&operator.as_str()));
+    let written = block.iter_mut().filter(|(operator, _)| lets_in(operator));
     for keys in written.filter_map(|(_, keys)| keys.as_object_mut()) {
         for (_, values) in keys.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case(key)) {
             let mut rest = texts(Some(values));

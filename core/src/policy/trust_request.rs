@@ -6,15 +6,12 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::condition::glob;
+use super::condition::{Operator, glob};
 use super::document::{Document, DocumentError};
 use super::json::compact;
 use super::meaning;
 use super::statement::{Condition, Effect, Statement};
 use super::{DocumentKind, WEB_IDENTITY_ACTION};
-
-/// The operators that podrole compares subjects with.
-pub(super) const SUBJECT_OPERATORS: [&str; 2] = ["StringEquals", "StringLike"];
 
 /// The service account that a role shall let in, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +100,33 @@ impl TrustRequest {
         })
     }
 
+    /// The service account as grants name it, `namespace/name`.
+    pub(crate) fn name(&self) -> String {
+        format!("{}/{}", self.namespace, self.service_account)
+    }
+
+    /// Who gets in and under which conditions, in words.
+    pub(crate) fn in_words(&self) -> String {
+        self.words(&self.audience, &self.further())
+    }
+
+    /// The same of another statement that has the subject.
+    pub(super) fn in_words_of(&self, statement: &Statement) -> String {
+        let (audience, subject) = (self.key("aud"), self.key("sub"));
+        let values = statement.conditions.iter().filter(|line| line.key.eq_ignore_ascii_case(&audience));
+        let values: Vec<&str> = values.flat_map(|line| &line.values).map(String::as_str).collect();
+        let further = statement
+            .conditions
+            .iter()
+            .filter(|line| !line.key.eq_ignore_ascii_case(&audience) && !line.key.eq_ignore_ascii_case(&subject));
+        self.words(&values.join(" or "), &further.cloned().collect::<Vec<_>>())
+    }
+
+    fn words(&self, audience: &str, further: &[Condition]) -> String {
+        let lines = further.iter().map(|line| format!(", {} {} {}", line.operator, line.key, line.values.join(" or ")));
+        format!("{} (audience {audience}{})", self.subject(), lines.collect::<String>())
+    }
+
     pub(super) fn issuer(&self) -> &str {
         self.issuer.strip_prefix("https://").unwrap_or(&self.issuer)
     }
@@ -130,12 +154,7 @@ impl TrustRequest {
 
     /// Whether the statement is ours in another shape (audience, conditions) and holds our subject.
     pub(super) fn is_outdated(&self, statement: &Statement) -> bool {
-        let prefix = owner_prefix(&self.owner);
-        let ours = statement
-            .sid
-            .as_deref()
-            .and_then(|sid| sid.strip_prefix(&prefix))
-            .is_some_and(|rest| rest.len() == 8 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let ours = statement.sid.as_deref().is_some_and(|sid| is_sid_of(&self.owner, sid));
         ours && statement.principals.get("Federated").is_some_and(|arns| arns.contains(&self.provider_arn))
             && subjects(statement, &self.key("sub")).any(|subject| *subject == self.subject())
     }
@@ -184,12 +203,15 @@ impl TrustRequest {
     }
 }
 
-/// Values of the subject key under the two operators that podrole writes.
+/// Whether an operator lets the values of its line in: one that podrole writes, or what somebody may have made of it.
+pub(super) fn lets_in(operator: &str) -> bool {
+    Operator::parse(operator).is_some_and(Operator::is_positive)
+}
+
+/// Values of the subject key under an operator that lets them in.
 fn subjects<'a>(statement: &'a Statement, key: &'a str) -> impl Iterator<Item = &'a String> {
-    let lines = statement
-        .conditions
-        .iter()
-        .filter(move |line| line.key.eq_ignore_ascii_case(key) && SUBJECT_OPERATORS.contains(&line.operator.as_str()));
+    let lines = statement.conditions.iter();
+    let lines = lines.filter(move |line| line.key.eq_ignore_ascii_case(key) && lets_in(&line.operator));
     lines.flat_map(|line| &line.values)
 }
 
@@ -215,6 +237,12 @@ fn is_subject(subject: &str, patterns: bool) -> bool {
 
 pub(super) fn one_or_many(mut values: impl ExactSizeIterator<Item = String>) -> Value {
     if values.len() == 1 { values.next().map_or(Value::Null, Value::String) } else { values.collect::<Vec<_>>().into() }
+}
+
+/// Whether a label is one of an owner's statements for service accounts.
+pub(super) fn is_sid_of(owner: &str, sid: &str) -> bool {
+    sid.strip_prefix(&owner_prefix(owner))
+        .is_some_and(|rest| rest.len() == 8 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 fn owner_prefix(owner: &str) -> String {

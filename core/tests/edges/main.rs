@@ -12,4 +12,5 @@ mod renamed;
 mod sets;
 mod shared;
 mod takeovers;
+mod together;
 mod undo;

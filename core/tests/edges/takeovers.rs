@@ -30,7 +30,7 @@ async fn settings_of_a_role_of_others_are_said_to_stay() {
     let memory = Memory::new(their_role());
     let client = Client::in_memory(&memory);
     let mut grant = bare_grant().description("ours").tag("cost", "42").manage_role(Manage::Own);
-    grant.role.max_session_duration = 3600;
+    grant.role.max_session_duration = 5400;
     let plan = client.plan(&grant).await.unwrap();
     assert!(warns(&plan, &["description", "maxSessionDuration", "tags", "undo"]), "{plan}");
     client.apply(plan).await.unwrap();

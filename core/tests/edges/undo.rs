@@ -36,11 +36,11 @@ async fn the_last_statement_of_a_role_of_others_stays_and_is_said_to() {
     let receipt = client.apply(&seed_grant()).await.unwrap();
     only_ours(&memory, ROLE);
     let plan = client.plan_revoke(&seed_grant()).await.unwrap();
-    let said = warning(&plan, &format!("role {ROLE}"), "our statement is the only one");
+    let said = warning(&plan, &format!("role {ROLE}"), "is the only one in its trust policy");
     assert!(said.contains("cannot be empty") && said.contains("access"), "{said}");
     // The run says it too, in its receipt; everything else is taken back.
     let receipt = client.revoke(&seed_grant()).with_receipt(receipt).await.unwrap();
-    warning(&receipt.plan, &format!("role {ROLE}"), "our statement is the only one");
+    warning(&receipt.plan, &format!("role {ROLE}"), "is the only one in its trust policy");
     let world = memory.world();
     let left = role(&world, ROLE).unwrap();
     assert_eq!((left.trust.statements().len(), left.attached_policies.len()), (1, 0));
@@ -67,7 +67,7 @@ async fn the_last_statement_of_a_data_sync_role_stays_and_is_said_to() {
     client.apply(&grant).await.unwrap();
     only_ours(&memory, "their-data-role");
     let receipt = client.revoke(&grant).await.unwrap();
-    warning(&receipt.plan, "role their-data-role", "our statement is the only one");
+    warning(&receipt.plan, "role their-data-role", "is the only one in its trust policy");
     let world = memory.world();
     // The role that it named is gone, so that nobody gets in by it.
     assert!(role(&world, ROLE).is_none());
