@@ -14,7 +14,7 @@ function run(...args) {
 }
 
 const said = {
-  'quickstart.mjs': [/create role connections-role-test/, /9 passed, 0 warned/, /0 steps left to revoke/],
+  'quickstart.mjs': [/create role connections-role-test/, /10 passed, 0 warned/, /0 steps left to revoke/],
   'progress.mjs': [/5 steps, \d+ calls/],
   'abort.mjs': [/stopped: enough for an example/, /not started/, /gone on from there/],
 }
@@ -39,7 +39,7 @@ test('deploy.ts, simulated', () => {
   const { status, out, err } = run('built/deploy.js', 'grant.yaml', '--simulated', '--yes')
   assert.equal(status, 0, err)
   assert.match(out, /3 to add, 1 to change, 0 to remove/)
-  assert.match(out, /9 passed/)
+  assert.match(out, /10 passed/)
 })
 
 test('deploy.ts says what is wrong', () => {

@@ -16,6 +16,7 @@ export type CheckKind =
   | 'annotation'
   | 'workload'
   | 'rollout'
+  | 'credentials'
   | 'kustomization'
   | 'data_sync'
 

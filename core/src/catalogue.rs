@@ -252,7 +252,7 @@ mod tests {
             Action::DeleteBoundary { .. } => Action::DeleteBoundary { role: role() },
             Action::TagRole { .. } => Action::TagRole { role: role(), tags: map() },
             Action::UntagRole { .. } => Action::UntagRole { role: role(), keys: Vec::new() },
-            Action::DeleteRole { .. } => Action::DeleteRole { role: role() },
+            Action::DeleteRole { .. } => Action::DeleteRole { role: role(), trust: document() },
             Action::AttachPolicy { .. } => Action::AttachPolicy { role: role(), policy: arn() },
             Action::DetachPolicy { .. } => Action::DetachPolicy { role: role(), policy: arn() },
             Action::PutInlinePolicy { .. } => Action::PutInlinePolicy {
@@ -379,6 +379,7 @@ mod tests {
             Annotation,
             Workload,
             Rollout,
+            Credentials,
             Kustomization,
             DataSync,
         });

@@ -170,7 +170,7 @@ impl Client {
     }
 
     async fn plan_revocation(&self, grant: &Grant, receipt: Option<&Receipt>, remove_provider: bool) -> Result<Plan> {
-        let (grants, observed) = self.look(grant, Purpose { remove_provider }).await?;
+        let (grants, observed) = self.look(grant, Purpose { remove_provider, revoke: true }).await?;
         plan_revoke(&grants, &observed, &self.options(remove_provider), receipt)
     }
 

@@ -199,9 +199,9 @@ describe('the worked example', () => {
     const args = [script, file, '--yes', '--region', region, '--endpoint-url', world.front.endpoint]
     const env = { PATH: process.env.PATH, AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey }
     const { stdout } = await promisify(execFile)(process.execPath, args, { env })
-    assert.match(stdout, /role connections-role-test[^]*waiting for the rollout[^]*9 passed, 0 warned, 0 skipped, 0 failed/)
+    assert.match(stdout, /role connections-role-test[^]*waiting for the rollout[^]*10 passed, 0 warned, 0 skipped, 0 failed/)
     const again = await promisify(execFile)(process.execPath, [...args, '--kubeconfig', world.plane.kubeconfig], { env })
-    assert.match(again.stdout, /nothing to do[^]*9 passed/i)
+    assert.match(again.stdout, /nothing to do[^]*10 passed/i)
     await using_(await connect({ credentials }), (client) => client.revoke(grant))
   })
 

@@ -26,6 +26,7 @@ CheckKind: TypeAlias = Literal[
     "annotation",
     "workload",
     "rollout",
+    "credentials",
     "kustomization",
     "data_sync",
 ]

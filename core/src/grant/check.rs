@@ -359,6 +359,10 @@ fn check_iam_arn(arn: &Arn, resource: &str, path: &str) -> Result<()> {
         format!("it names a {kind:?}, not a {noun}")
     } else if arn.name().is_empty() {
         format!("the name of the {noun} is missing")
+    } else if !arn.region().is_empty() {
+        format!("IAM has no regions, and it names {:?}", arn.region())
+    } else if arn.account().is_none() && !arn.is_aws_managed_policy() {
+        "its account is not 12 digits".to_owned()
     } else {
         return Ok(());
     };

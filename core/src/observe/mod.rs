@@ -50,6 +50,8 @@ pub struct Observed {
 pub struct Purpose {
     /// Also read which roles trust the cluster's provider, so that it may be removed.
     pub remove_provider: bool,
+    /// Also read which pods run as the service accounts, so that these may be deleted.
+    pub revoke: bool,
 }
 
 /// Reads what exists for a set of grants.

@@ -65,6 +65,15 @@ impl CheckedGrant {
             }
         }
         let home = self.role_arn.as_ref().and_then(Arn::account).unwrap_or(account);
+        if let Some(boundary) = &self.boundary
+            && let Some(theirs) = boundary.account()
+            && theirs != home
+        {
+            return Err(Error::invalid(format!(
+                "permissions boundary {boundary} is in account {theirs}, but the role is in {home}"
+            ))
+            .remedy("a boundary is an AWS-managed policy or one of the role's own account"));
+        }
         for policy in &self.policies {
             if let PolicyContent::Arn(arn) = &policy.content
                 && let Some(theirs) = arn.account()
@@ -75,9 +84,14 @@ impl CheckedGrant {
             }
         }
         for data_sync in &self.grant.data_syncs {
-            if let Ok(arn) = Arn::new(&data_sync.role)
-                && arn.account().is_some_and(|theirs| theirs != home)
-            {
+            let Ok(arn) = Arn::new(&data_sync.role) else { continue };
+            if arn.partition() != partition {
+                return Err(Error::invalid(format!(
+                    "{arn} is of partition {}, but cluster {name} is in {partition}",
+                    arn.partition()
+                )));
+            }
+            if arn.account().is_some_and(|theirs| theirs != home) {
                 return Err(crate::grant::cross_account(&arn));
             }
         }
@@ -133,7 +147,7 @@ pub(super) fn needed(
         if grant.grant.scope.has_kubernetes() {
             // The connection is made from, or checked against, what EKS says of the cluster.
             if place.is_some() || !grant.grant.scope.has_iam() {
-                kubernetes_reads(grant, observed, &mut reads);
+                kubernetes_reads(grant, observed, purpose, &mut reads);
             }
             file_reads(grant, observed, &mut reads)?;
         }
@@ -238,7 +252,7 @@ fn document_reads(
     }
 }
 
-fn kubernetes_reads(grant: &CheckedGrant, observed: &Observed, reads: &mut BTreeSet<Read>) {
+fn kubernetes_reads(grant: &CheckedGrant, observed: &Observed, purpose: Purpose, reads: &mut BTreeSet<Read>) {
     let cluster = grant.grant.cluster.clone();
     let (namespace, service_account) = (grant.namespace.clone(), grant.service_account.clone());
     reads.insert(Read::Namespace { cluster: cluster.clone(), namespace: namespace.clone() });
@@ -247,7 +261,8 @@ fn kubernetes_reads(grant: &CheckedGrant, observed: &Observed, reads: &mut BTree
         namespace: namespace.clone(),
         service_account: service_account.clone(),
     });
-    if !grant.workloads.is_empty() {
+    // An undo keeps the service account for the pods of others.
+    if !grant.workloads.is_empty() || purpose.revoke {
         reads.insert(Read::Pods {
             cluster: cluster.clone(),
             namespace: namespace.clone(),

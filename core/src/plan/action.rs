@@ -112,8 +112,8 @@ pub enum Action {
     TagRole { role: RoleName, tags: BTreeMap<String, String> },
     /// `UntagRole`.
     UntagRole { role: RoleName, keys: Vec<String> },
-    /// `DeleteRole`.
-    DeleteRole { role: RoleName },
+    /// `GetRole`, `DeleteRole`: only while the trust still means `trust`.
+    DeleteRole { role: RoleName, trust: Document },
     /// `AttachRolePolicy`.
     AttachPolicy { role: RoleName, policy: Arn },
     /// `DetachRolePolicy`.

@@ -147,7 +147,7 @@ impl<'a> Builder<'a> {
         receipt: Option<&Receipt>,
     ) -> Plan {
         self.notices.sort_by_key(|notice| std::cmp::Reverse(notice.level));
-        let purpose = Purpose { remove_provider: self.options.remove_provider };
+        let purpose = Purpose { remove_provider: self.options.remove_provider, revoke: verb == Verb::Revoke };
         Plan {
             schema_version: SchemaVersion,
             verb,

@@ -530,6 +530,15 @@ impl Builder<'_> {
                     .code("NoSuchEntity")
                     .remedy("create the role first: podrole only adds a statement to its trust policy"));
             };
+            let given = &scene.grant.grant.data_syncs[index].role;
+            if given.starts_with("arn:") && *given != target.arn.as_str() {
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    format!("the grant says {given}, but the role is {}", target.arn),
+                )
+                .resource(format!("role {name}"))
+                .remedy("correct the ARN's path, or give the role by name"));
+            }
             let request = data_sync_request(scene, role_arn, index, &self.options.owner);
             if request.source_account.is_none() {
                 self.note(

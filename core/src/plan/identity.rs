@@ -8,7 +8,8 @@ use crate::model::{Arn, Container, FieldOwner, Pod, ServiceAccount};
 
 /// The annotation by which pods get their role.
 pub(crate) const ROLE_ARN: &str = "eks.amazonaws.com/role-arn";
-const AUDIENCE: &str = "eks.amazonaws.com/audience";
+/// The annotation by which their tokens get another audience than `sts.amazonaws.com`.
+pub(crate) const AUDIENCE: &str = "eks.amazonaws.com/audience";
 const EXPIRATION: &str = "eks.amazonaws.com/token-expiration";
 const REGIONAL: &str = "eks.amazonaws.com/sts-regional-endpoints";
 
@@ -25,6 +26,25 @@ pub(crate) fn identity_annotations(grant: &CheckedGrant, role_arn: &Arn) -> BTre
         annotations.insert(REGIONAL.to_owned(), regional.to_string());
     }
     annotations
+}
+
+/// The same beside what is on the service account: an audience that others set would make tokens that the trust policy does not let in.
+pub(super) fn identity_beside(
+    found: Option<&ServiceAccount>,
+    grant: &CheckedGrant,
+    role_arn: &Arn,
+    manager: &str,
+) -> BTreeMap<String, String> {
+    let mut identity = identity_annotations(grant, role_arn);
+    let Some((found, now)) = found.and_then(|found| Some((found, found.annotations.get(AUDIENCE)?))) else {
+        return identity;
+    };
+    let ours = owned(&found.owners, ANNOTATIONS, manager).any(|key| key == AUDIENCE);
+    // What podrole took over from others is kept, what it set for an earlier version of the grant is not.
+    if (now == grant.audience.as_str()) == ours {
+        identity.insert(AUDIENCE.to_owned(), grant.audience.to_string());
+    }
+    identity
 }
 
 pub(super) fn identity_hash(annotations: &BTreeMap<String, String>) -> String {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
-use super::identity::{Annotated, identity_annotations};
+use super::identity::{Annotated, identity_beside};
 use super::workload::is_marked;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::CheckedGrant;
@@ -26,7 +26,7 @@ impl Builder<'_> {
             self.note(Level::Info, format!("cluster {}", grant.cluster), message);
         }
         let found = self.world.service_account(&cluster, &grant.namespace, &grant.service_account).cloned();
-        let identity = identity_annotations(grant, &role_arn);
+        let identity = identity_beside(found.as_ref(), grant, &role_arn, self.manager());
         let annotated = Annotated::of(found.as_ref(), &identity, self.manager());
         let mut looks = Vec::new();
         for workload in &grant.workloads {

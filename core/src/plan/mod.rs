@@ -22,7 +22,7 @@ mod workload;
 use serde::{Deserialize, Serialize};
 
 pub use action::{Action, Change, Step, Target};
-pub(crate) use identity::{ROLE_ARN, annotated_at, identity_annotations, is_older};
+pub(crate) use identity::{AUDIENCE, ROLE_ARN, annotated_at, identity_annotations, is_older};
 pub use render::PlanView;
 pub(crate) use trust::trust_requests;
 
@@ -132,6 +132,13 @@ impl Plan {
             Error::invalid(format!("this is not a plan that this release can read: {error}"))
                 .remedy("make the plan again with `plan`")
         })
+    }
+
+    /// Whether a step is about a role that the plan makes.
+    pub(crate) fn makes_role_of(&self, step: &Step) -> bool {
+        let Action::PutInlinePolicy { role, .. } = &step.action else { return false };
+        let made = |other: &Step| matches!(&other.action, Action::CreateRole { role: made } if made.name == *role);
+        self.steps.iter().any(|other| other.target.account == step.target.account && made(other))
     }
 
     /// The grants, checked.

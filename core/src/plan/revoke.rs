@@ -142,7 +142,7 @@ impl Builder<'_> {
                     resource,
                     changes: vec![Change::remove("role", role.arn.as_str())],
                     after: depends,
-                    action: Action::DeleteRole { role: role.name.clone() },
+                    action: Action::DeleteRole { role: role.name.clone(), trust: role.trust.clone() },
                 },
             ));
             return Ok(steps);

@@ -69,7 +69,9 @@ impl Builder<'_> {
                 && !owner.fields.is_empty()
                 && owner.fields.iter().any(|field| field != ".secrets")
         });
-        let delete = self.is_ours(&found.annotations) && !others;
+        let created = self.is_ours(&found.annotations);
+        let strangers = if created { self.pods_of_others(scene, &found) } else { Vec::new() };
+        let delete = created && !others && strangers.is_empty();
         let keep: BTreeMap<String, String> = found
             .annotations
             .iter()
@@ -99,7 +101,13 @@ impl Builder<'_> {
             ));
             return Ok(steps);
         }
-        if self.is_ours(&found.annotations) {
+        if !strangers.is_empty() {
+            let message = format!(
+                "podrole created it, but pods of others run as it: {}; it stays, without podrole's annotations",
+                strangers.join(", ")
+            );
+            self.note(Level::Warning, &resource, message);
+        } else if created {
             self.note(
                 Level::Info,
                 &resource,
@@ -117,6 +125,24 @@ impl Builder<'_> {
         }
         self.strip(scene, &left, &BTreeMap::new(), &mut steps);
         Ok(steps)
+    }
+
+    /// The pods that run as a service account without belonging to a workload that podrole pointed at it.
+    fn pods_of_others(&self, scene: &Scene<'_>, found: &ServiceAccount) -> Vec<String> {
+        let grant = scene.grant;
+        let cluster = &grant.grant.cluster;
+        let recorded = marks::recorded_workloads(&found.annotations, &grant.namespace);
+        let wanted = grant.workloads.iter().map(|wanted| &wanted.workload);
+        let known: Vec<_> =
+            wanted.chain(&recorded).filter_map(|workload| self.world.workload(cluster, workload)).collect();
+        let pods = self.world.pods(cluster, &grant.namespace, &grant.service_account).into_iter().flatten();
+        let of_others = pods.filter(|pod| {
+            let selects = |selector: &BTreeMap<String, String>| {
+                selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value))
+            };
+            !pod.ending && !known.iter().any(|workload| selects(&workload.selector))
+        });
+        of_others.map(|pod| pod.name.clone()).collect()
     }
 
     /// Whether podrole only replaced the pods of a workload that ran as the service account before.

@@ -17,7 +17,7 @@ pub use handle::{Canceller, Run};
 use crate::error::{Error, ErrorKind, Leftovers, Result};
 use crate::event::{Event, EventSink};
 use crate::observe::{Purpose, observe};
-use crate::plan::Plan;
+use crate::plan::{Plan, Verb};
 use crate::ports::{Backend, CallLog, Clock};
 use crate::receipt::{Outcome, Receipt, StepReceipt};
 use crate::schema::SchemaVersion;
@@ -149,7 +149,8 @@ impl Job {
     /// cluster is the right one, without which its writing half is not given.
     async fn look(&self) -> Result<()> {
         if self.options.recheck {
-            let purpose = Purpose { remove_provider: self.plan.options.remove_provider };
+            let purpose =
+                Purpose { remove_provider: self.plan.options.remove_provider, revoke: self.plan.verb == Verb::Revoke };
             let grants = self.plan.checked()?;
             let observed = observe(self.backend.reads.as_ref(), &grants, &self.plan.hints, purpose).await?;
             self.plan.require_fresh(&observed)?;
@@ -205,6 +206,7 @@ impl Job {
                         propagation: self.options.propagation,
                         progress: Arc::clone(progress),
                         clock: Arc::clone(clock),
+                        new_role: self.plan.makes_role_of(step),
                         changed: AtomicBool::new(false),
                     };
                     // On a task of its own: whoever drops the run does not tear a call in two.

@@ -24,6 +24,8 @@ pub(super) struct Performer {
     pub(super) propagation: Duration,
     pub(super) progress: Arc<Progress>,
     pub(super) clock: Arc<dyn Clock>,
+    /// Whether the plan makes the role that the step is about.
+    pub(super) new_role: bool,
     /// Whether a call of the step took effect, so that a later failure of the step leaves something behind.
     pub(super) changed: AtomicBool,
 }
@@ -180,12 +182,29 @@ impl Performer {
                 self.known(|| async { iam.tag_role(role, tags).await.map(|()| false) }).await
             }
             Action::UntagRole { role, keys } => gone_is_done(iam.untag_role(role, keys).await),
-            Action::DeleteRole { role } => self.settled(|| async { gone_is_done(iam.delete_role(role).await) }).await,
+            Action::DeleteRole { role, trust } => {
+                match read.role(role).await? {
+                    None => return Ok(true),
+                    // Somebody was let in since.
+                    Some(now) if !now.trust.same_trust(trust) => return Err(stale("its trust policy has changed")),
+                    Some(_) => {}
+                }
+                self.settled(|| async { gone_is_done(iam.delete_role(role).await) }).await
+            }
             Action::AttachPolicy { role, policy } => {
                 self.known(|| async { iam.attach_policy(role, policy).await.map(|()| false) }).await
             }
             Action::DetachPolicy { role, policy } => gone_is_done(iam.detach_policy(role, policy).await),
-            Action::PutInlinePolicy { role, name, after, .. } => {
+            Action::PutInlinePolicy { role, name, before, after } => {
+                // On a role that this run has made there is nothing to compare with.
+                if !self.new_role {
+                    match (read.inline_policy(role, name).await?, before) {
+                        (Some(now), _) if now.same_meaning(after) => return Ok(true),
+                        (Some(now), Some(before)) if now.same_meaning(before) => {}
+                        (None, None) => {}
+                        _ => return Err(stale("its document has changed")),
+                    }
+                }
                 self.known(|| async { iam.put_inline_policy(role, name, after).await.map(|()| false) }).await
             }
             Action::DeleteInlinePolicy { role, name } => gone_is_done(iam.delete_inline_policy(role, name).await),

@@ -14,3 +14,4 @@ mod shared;
 mod takeovers;
 mod together;
 mod undo;
+mod verified;

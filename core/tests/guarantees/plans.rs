@@ -94,7 +94,7 @@ fn writes_of(action: &Action) -> Vec<(&'static str, String)> {
         Action::DeleteBoundary { role: name } => on("iam:DeleteRolePermissionsBoundary", role(name)),
         Action::TagRole { role: name, .. } => on("iam:TagRole", role(name)),
         Action::UntagRole { role: name, .. } => on("iam:UntagRole", role(name)),
-        Action::DeleteRole { role: name } => on("iam:DeleteRole", role(name)),
+        Action::DeleteRole { role: name, .. } => on("iam:DeleteRole", role(name)),
         Action::AttachPolicy { role: name, policy } => {
             on("iam:AttachRolePolicy", format!("policy {policy} on role {name}"))
         }
