@@ -1,7 +1,7 @@
 //! Answers whether a grant is in force, from what is configured: a pure function of grants and [`Observed`].
 //!
-//! It answers what the hand-written procedure reads `get-role` and `describe deployment` for. It does not prove that STS hands out
-//! credentials.
+//! It answers what the hand-written procedure reads `get-role` and `describe deployment` for, and whether the pods were given the role. It
+//! does not ask STS for credentials.
 
 mod iam;
 mod kubernetes;

@@ -36,6 +36,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 import lifetime
+import pod_identity
 
 ISSUER = "https://oidc.eks.ca-central-1.amazonaws.com/id/8A024CF24ADD3925BEFA224C4BDD005B"
 CONTROLLERS = [
@@ -385,6 +386,7 @@ class ControlPlane:
         cluster = {"server": self.server, "certificate-authority-data": encode(self.authority.pem)}
         self.kubeconfig = self.write("kubeconfig", json.dumps(kubeconfig(cluster, user), indent=1))
         self.wait("kube-apiserver", lambda: self.status("GET", "/readyz") == 200, 120)
+        self.play_pod_identity_webhook()
         self.spawn(
             "kube-controller-manager",
             f"--kubeconfig={self.kubeconfig}",
@@ -425,6 +427,17 @@ class ControlPlane:
 
     def create(self, path, body):
         self.wait(f"creation at {path}", lambda: self.status("POST", path, body) in (201, 409), 30)
+
+    def play_pod_identity_webhook(self):
+        def service_account(namespace, name):
+            status, body = self.call("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}")
+            return json.loads(body) if status == 200 else None
+
+        url = pod_identity.serve(self.path("server.pem"), self.path("server-key.pem"), service_account)
+        self.create(
+            "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+            pod_identity.configuration(url, encode(self.authority.pem)),
+        )
 
     def play_kubelet(self):
         """Marks every pod running and ready shortly after its creation."""

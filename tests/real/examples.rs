@@ -33,7 +33,8 @@ fn every_example_runs_in_memory() {
                 "3 to add, 1 to change, 0 to remove",
                 "✓ run deployment devops-aurora-1/connections-app as connections-serviceaccount-s3",
                 "system:serviceaccount:devops-aurora-1:connections-serviceaccount-s3",
-                "lets system:serviceaccount:devops-aurora-1:connections-serviceaccount-s3 in with audience sts.amazonaws.com",
+                "lets system:serviceaccount:devops-aurora-1:connections-serviceaccount-s3 (audience sts.amazonaws.com) in",
+                "2 of 2 pods were given arn:aws:iam::204393242335:role/connections-role-test",
                 "nothing to do",
                 "0 steps left to revoke",
             ],
@@ -132,7 +133,7 @@ fn the_plan_fits_the_columns_there_are() {
     prints(
         &wide,
         &[
-            "trust        + system:serviceaccount:devops-aurora-1:connections-serviceaccount-s3 (audience sts.amazonaws.com)",
+            "trust           + system:serviceaccount:devops-aurora-1:connections-serviceaccount-s3 (audience sts.amazonaws.com)",
         ],
     );
     assert_eq!(too_wide(&narrow.stdout, 60), Vec::<&str>::new());

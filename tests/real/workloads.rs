@@ -237,3 +237,31 @@ async fn a_pod_identity_association_is_refused_before_any_write() {
     assert_eq!(scene.front.writes(), Vec::<String>::new());
     assert_eq!(scene.service_account(), Value::Null);
 }
+
+#[tokio::test]
+async fn pods_are_given_the_role_and_those_that_the_webhook_left_alone_are_found() {
+    let scene = Scene::new("webhook").await;
+    scene.plane.workload("Deployment", &scene.namespace, DEPLOYMENT, None);
+    let grant = scene.grant().deployment(DEPLOYMENT);
+    scene.client.apply(&grant).wait(ROLLOUT).await.unwrap();
+    let pods = |scene: &Scene| -> Value {
+        let listed = scene.plane.kubectl(&["get", "pods", "-n", &scene.namespace, "-o", "json"]);
+        serde_json::from_str(&listed).unwrap()
+    };
+    let role = |pod: &Value| {
+        let env = pod["spec"]["containers"][0]["env"].as_array().cloned().unwrap_or_default();
+        env.iter().find(|variable| variable["name"] == "AWS_ROLE_ARN").map(|variable| variable["value"].clone())
+    };
+    let given = pods(&scene)["items"].as_array().unwrap().iter().any(|pod| role(pod) == Some(ROLE_ARN.into()));
+    assert!(given, "{:#}", pods(&scene));
+    let report = scene.verified(&grant).await;
+    assert!(report.to_string().contains("pods were given"), "{report}");
+    // Somebody keeps the webhook away from the next pods.
+    let label = json!({"spec": {"template": {"metadata": {"labels": {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}}}}});
+    let patch = label.to_string();
+    scene.plane.kubectl(&["patch", "deployment", DEPLOYMENT, "-n", &scene.namespace, "-p", &patch]);
+    scene.plane.rolled_out("deployment", &scene.namespace, DEPLOYMENT);
+    let report = scene.client.verify(&grant).await.unwrap();
+    let failed: Vec<String> = report.failures().map(|check| check.message.clone()).collect();
+    assert!(failed.iter().any(|message| message.contains("was not given the role")), "{report}");
+}

@@ -140,7 +140,11 @@ impl Builder<'_> {
             let selects = |selector: &BTreeMap<String, String>| {
                 selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value))
             };
-            !pod.ending && !known.iter().any(|workload| selects(&workload.selector))
+            // The workload of a kustomization is not read, so its pods are told by their names.
+            let of_file = |name: &str| pod.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
+            let known = known.iter().any(|workload| selects(&workload.selector))
+                || grant.grant.kustomizations.iter().any(|wanted| of_file(&wanted.name));
+            !pod.ending && !known
         });
         of_others.map(|pod| pod.name.clone()).collect()
     }

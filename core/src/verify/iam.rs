@@ -110,6 +110,7 @@ impl Checks<'_> {
         let resource = format!("role {}", self.grant.role);
         let issuer = place.issuer.host_and_path();
         let requests = trust_requests(self.grant, place, self.owner);
+        let allowed = subjects_allowed(&role.trust, provider_arn.as_str(), issuer, self.grant.audience.as_str());
         for request in &requests {
             let merge = merge_trust(Some(&role.trust), request);
             let denied = |kind| merge.findings.iter().find(|finding| finding.kind == kind);
@@ -129,8 +130,9 @@ impl Checks<'_> {
                 };
                 match evaluate_web_identity(&role.trust, &identity) {
                     Decision::Allowed { .. } => None,
-                    // Whether it holds depends on what is not known here.
-                    Decision::Denied { miss: Miss::ExplicitDeny, .. } => None,
+                    // Whether the denial holds depends on what is not known here; whether anything lets it in does not.
+                    Decision::Denied { miss: Miss::ExplicitDeny, .. } => (!allowed.contains(&request.subject()))
+                        .then(|| ("no statement lets it in".to_owned(), "apply the grant")),
                     Decision::Denied { reason, .. } => Some((reason, "apply the grant")),
                 }
             };
@@ -160,7 +162,6 @@ impl Checks<'_> {
                 );
             }
         }
-        let allowed = subjects_allowed(&role.trust, provider_arn.as_str(), issuer, self.grant.audience.as_str());
         let wanted: Vec<String> = requests.iter().map(crate::policy::TrustRequest::subject).collect();
         let others: Vec<&str> = allowed
             .exact
