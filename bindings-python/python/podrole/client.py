@@ -219,7 +219,7 @@ class Client(_Base):
     ...     receipt = client.apply(plan)
     ...     client.verify(grant).raise_for_failures()
     ...     client.revoke(grant, receipt=receipt).is_complete
-    <Report: 9 checks, 0 failed>
+    <Report: 10 checks, 0 failed>
     True
     """
 

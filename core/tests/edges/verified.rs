@@ -39,7 +39,7 @@ fn deny(memory: &Memory, name: &str, statement: &str) {
 async fn pods_that_the_webhook_left_alone_fail() {
     let label = "eks.amazonaws.com/skip-pod-identity-webhook";
     let memory = with_template(|app| drop(app.template_labels.insert(label.to_owned(), "true".to_owned())));
-    Client::in_memory(&memory).apply(&seed_grant()).wait(Duration::from_secs(60)).await.unwrap();
+    Client::in_memory(&memory).apply(&seed_grant()).wait(Duration::from_mins(1)).await.unwrap();
     let found = checks(&memory, &seed_grant(), CheckKind::Credentials).await;
     let [(Status::Failed, message)] = found.as_slice() else { panic!("{found:?}") };
     assert!(message.contains("2 of 2 pods") && message.contains("was not given the role"), "{message}");
@@ -51,7 +51,7 @@ async fn credentials_that_come_before_the_role_fail() {
         let memory = with_template(|app| {
             app.containers[0].env.insert(name.to_owned(), value.map(str::to_owned));
         });
-        Client::in_memory(&memory).apply(&seed_grant()).wait(Duration::from_secs(60)).await.unwrap();
+        Client::in_memory(&memory).apply(&seed_grant()).wait(Duration::from_mins(1)).await.unwrap();
         let found = checks(&memory, &seed_grant(), CheckKind::Credentials).await;
         assert!(found.iter().any(|(status, _)| *status == Status::Failed), "{name}: {found:?}");
         assert!(!format!("{found:?}").contains("AKIDEXAMPLE"), "no credential is shown");
@@ -67,7 +67,7 @@ async fn a_container_that_is_left_out_on_purpose_is_no_failure() {
         let skip = "eks.amazonaws.com/skip-containers".to_owned();
         app.template_annotations.insert(skip, "side".to_owned());
     });
-    Client::in_memory(&memory).apply(&seed_grant()).wait(Duration::from_secs(60)).await.unwrap();
+    Client::in_memory(&memory).apply(&seed_grant()).wait(Duration::from_mins(1)).await.unwrap();
     let found = checks(&memory, &seed_grant(), CheckKind::Credentials).await;
     assert!(matches!(found.as_slice(), [(Status::Passed, _)]), "{found:?}");
 }
@@ -165,7 +165,7 @@ async fn a_data_sync_that_is_denied_fails() {
 async fn a_service_account_that_pods_of_others_run_as_is_not_deleted() {
     let memory = Memory::new(crowded());
     let client = Client::in_memory(&memory);
-    client.apply(&seed_grant()).wait(Duration::from_secs(60)).await.unwrap();
+    client.apply(&seed_grant()).wait(Duration::from_mins(1)).await.unwrap();
     memory.edit(|world| {
         let job = WorldWorkload::new(1).running_as(SERVICE_ACCOUNT, "helm");
         put_workload(world, WorkloadKind::Deployment, "of-others", job);
