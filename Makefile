@@ -65,7 +65,7 @@ dist: ## the optimised, stripped wheel and npm tarball in dist/, with their size
 	@$(with_tools); set -x; "$$tools/venv/bin/maturin" build --locked --release --strip --interpreter "$$PYO3_PYTHON" \
 	    --manifest-path bindings-python/Cargo.toml --out dist
 	@scripts/node-package dist release
-	@ls -lh dist
+	@scripts/check-dist dist
 
 bench: ## measure the budgets that need a clock; fails when one is passed
 	cargo bench --locked -p podrole --no-default-features --bench budgets
