@@ -10,12 +10,12 @@ use podrole::grant::{DataSyncGrant, PolicyGrant, PolicySource};
 use podrole::memory::{AccountRole, CallFilter, Memory, World, WorldServiceAccount, WorldWorkload};
 use podrole::model::{Issuer, WorkloadKind};
 use podrole::policy::S3Access;
-use podrole::{Client, Grant};
+use podrole::{Client, ErrorKind, Grant};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 use support::{
-    ACCOUNT, ISSUER, NAMESPACE, ROLE, SERVICE_ACCOUNT, account_mut, allow, assert_same, crowded, foreign_trust,
-    namespace_mut, put_role, put_service_account, put_workload,
+    ACCOUNT, ISSUER, NAMESPACE, ROLE, S3_READ, SERVICE_ACCOUNT, account_mut, allow, assert_same, crowded,
+    foreign_trust, namespace_mut, put_role, put_service_account, put_workload,
 };
 
 /// One thing that happens to one of the two grants.
@@ -38,6 +38,9 @@ struct Wish {
     further: Vec<usize>,
     audience: bool,
     labels: bool,
+    /// Trust conditions, and conditions of a data sync, that the other grant may not have.
+    conditions: bool,
+    boundary: Option<bool>,
     /// Which of several documents policies of the grant's own have.
     document: usize,
 }
@@ -47,18 +50,12 @@ fn wishes() -> impl Strategy<Value = Wish> {
         subsequence((0..6).collect::<Vec<_>>(), 0..5),
         subsequence(vec![0, 1, 2], 0..3),
         subsequence(vec![0, 1, 2], 0..3),
-        subsequence(vec![0, 1], 0..2),
-        any::<[bool; 2]>(),
+        subsequence(vec![0, 1, 2, 3], 0..3),
+        (any::<[bool; 2]>(), proptest::bool::weighted(0.2), proptest::option::weighted(0.3, any::<bool>())),
         0..3_usize,
     )
-        .prop_map(|(policies, syncs, workloads, further, [audience, labels], document)| Wish {
-            policies,
-            syncs,
-            workloads,
-            further,
-            audience,
-            labels,
-            document,
+        .prop_map(|(policies, syncs, workloads, further, ([audience, labels], conditions, boundary), document)| {
+            Wish { policies, syncs, workloads, further, audience, labels, conditions, boundary, document }
         })
 }
 
@@ -80,7 +77,7 @@ impl Wish {
                 0 => grant.policy("AmazonS3FullAccess"),
                 1 => grant.policy("AmazonS3ReadOnlyAccess"),
                 2 => grant.customer_policy("their-policy"),
-                3 => grant.policy_document("shared", allow("sqs:SendMessage")),
+                3 => grant.policy_document("shared", document.clone()),
                 4 => grant.policy_document(format!("made-{own}"), document.clone()),
                 _ => grant.policy_grant(PolicyGrant {
                     name: Some(format!("inline-{own}")),
@@ -95,8 +92,8 @@ impl Wish {
         }
         for sync in &self.syncs {
             let role = ["their-data-role", "second-data-role", "their-role"][*sync];
-            // Conditions are the role's, not the grant's: both must want the same.
-            let conditions = *sync == 1;
+            // Conditions are the role's, not the grant's: who wants others is refused.
+            let conditions = *sync == 1 && !self.conditions;
             grant = grant.data_sync_grant(DataSyncGrant {
                 role: role.to_owned(),
                 source_account: conditions.then(|| ACCOUNT.to_owned()),
@@ -114,8 +111,18 @@ impl Wish {
         grant.trust.service_accounts = self
             .further
             .iter()
-            .map(|further| [format!("further/{own}"), format!("team-*/{own}")][*further].clone())
+            .map(|further| {
+                let other = format!("{NAMESPACE}/{}", if first { "second" } else { SERVICE_ACCOUNT });
+                [format!("further/{own}"), format!("team-*/{own}"), "further/both".to_owned(), other][*further].clone()
+            })
             .collect();
+        if self.conditions {
+            let keys = grant.trust.conditions.entry("StringNotEquals".to_owned()).or_default();
+            keys.insert("aws:SourceVpc".to_owned(), vec!["vpc-1".to_owned()]);
+        }
+        grant.role.permissions_boundary = self
+            .boundary
+            .map(|read| if read { S3_READ.to_owned() } else { format!("arn:aws:iam::{ACCOUNT}:policy/their-policy") });
         if self.audience {
             format!("{own}.example.com").clone_into(&mut grant.trust.audience);
         }
@@ -158,14 +165,28 @@ fn world(provider: bool, existing: bool, former: bool) -> World {
     world.filled()
 }
 
-/// Carries a happening out; `true` when the program lived to its end.
-async fn happen(memory: &Memory, grant: &Grant, revoke: bool, death: Option<(u32, bool)>) -> bool {
+/// How a happening came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Done,
+    /// The other grant needs what this one would change; nothing was changed.
+    Refused,
+    Died,
+}
+
+fn end(result: podrole::Result<podrole::Receipt>, revoke: bool) -> End {
+    match result {
+        Ok(_) => End::Done,
+        Err(error) if error.kind() == ErrorKind::Conflict && !revoke && error.get_receipt().is_none() => End::Refused,
+        Err(error) => panic!("{error:#}"),
+    }
+}
+
+/// Carries a happening out.
+async fn happen(memory: &Memory, grant: &Grant, revoke: bool, death: Option<(u32, bool)>) -> End {
     let client = Client::in_memory(memory);
     let run = if revoke { client.revoke(grant) } else { client.apply(grant) };
-    let Some((nth, after)) = death else {
-        run.await.unwrap_or_else(|error| panic!("{error:#}"));
-        return true;
-    };
+    let Some((nth, after)) = death else { return end(run.await, revoke) };
     let stop = if after {
         memory.stop_after_call(nth, CallFilter::All)
     } else {
@@ -173,11 +194,8 @@ async fn happen(memory: &Memory, grant: &Grant, revoke: bool, death: Option<(u32
     };
     tokio::select! {
         biased;
-        () = stop.reached() => false,
-        result = run.into_future() => {
-            result.unwrap_or_else(|error| panic!("{error:#}"));
-            true
-        }
+        () = stop.reached() => End::Died,
+        result = run.into_future() => end(result, revoke),
     }
 }
 
@@ -207,9 +225,13 @@ fn live(world: World, anchored: bool, file: bool, happenings: &[Happening]) {
             (None, None) => continue,
         };
         // The death of the program takes its tasks with it: each happening has a runtime of its own.
-        let lived = block_on(happen(&memory, &now, revoke, *death));
+        let end = block_on(happen(&memory, &now, revoke, *death));
         memory = Memory::new(memory.world());
-        wanted[slot] = if revoke && lived { None } else { Some((now, lived && !revoke)) };
+        match end {
+            End::Refused => {}
+            End::Done if revoke => wanted[slot] = None,
+            End::Done | End::Died => wanted[slot] = Some((now, end == End::Done)),
+        }
         block_on(in_force(&memory, &wanted));
     }
     block_on(async {
