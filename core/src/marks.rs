@@ -125,6 +125,14 @@ pub(crate) fn grant_key(grant: &str) -> String {
     format!("{OWN_PREFIX}grant/{grant}")
 }
 
+/// A grant in words: by its service account where the tags of a role tell, else by its id.
+pub(crate) fn grant_in_words(tags: &BTreeMap<String, String>, grant: &str) -> String {
+    match role_records(tags, grant).into_iter().find(|record| matches!(record, RoleRecord::Own(_))) {
+        Some(RoleRecord::Own(name)) => format!("the grant of {name}"),
+        _ => format!("grant {grant}"),
+    }
+}
+
 /// The value of that tag: the role that the grant uses it for.
 pub(crate) fn policy_user_role(role: &RoleName) -> String {
     escape(role.as_str())

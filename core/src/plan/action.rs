@@ -102,12 +102,18 @@ pub enum Action {
     CreateRole { role: NewRole },
     /// `GetRole`, `UpdateAssumeRolePolicy`, `GetRole`: only while the trust still means `before`.
     UpdateTrust { role: RoleName, before: Document, after: Document },
-    /// `UpdateRole`.
-    UpdateRole { role: RoleName, description: Option<String>, max_session_duration: u32 },
-    /// `PutRolePermissionsBoundary`.
-    PutBoundary { role: RoleName, boundary: Arn },
-    /// `DeleteRolePermissionsBoundary`.
-    DeleteBoundary { role: RoleName },
+    /// `GetRole`, `UpdateRole`: only while both settings are what they were.
+    UpdateRole {
+        role: RoleName,
+        former_description: Option<String>,
+        former_session_duration: u32,
+        description: Option<String>,
+        max_session_duration: u32,
+    },
+    /// `GetRole`, `PutRolePermissionsBoundary`: only while the boundary is `before`.
+    PutBoundary { role: RoleName, before: Option<Arn>, boundary: Arn },
+    /// `GetRole`, `DeleteRolePermissionsBoundary`: only while the boundary is `before`.
+    DeleteBoundary { role: RoleName, before: Option<Arn> },
     /// `TagRole`.
     TagRole { role: RoleName, tags: BTreeMap<String, String> },
     /// `UntagRole`.

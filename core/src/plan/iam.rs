@@ -438,7 +438,11 @@ impl Builder<'_> {
             None => Ok(()),
             Some(other) => Err(Error::new(
                 ErrorKind::Conflict,
-                format!("grant {other} lets {} in under another audience or other conditions", request.subject()),
+                format!(
+                    "{} lets {} in under another audience or other conditions",
+                    marks::grant_in_words(&role.tags, &other),
+                    request.subject()
+                ),
             )
             .resource(resource)
             .remedy(
@@ -602,7 +606,11 @@ impl Builder<'_> {
             None => Ok(()),
             Some(other) => Err(Error::new(
                 ErrorKind::Conflict,
-                format!("grant {other} lets role {} in under other conditions", scene.grant.role),
+                format!(
+                    "{} lets role {} in under other conditions",
+                    marks::grant_in_words(&role.tags, other),
+                    scene.grant.role
+                ),
             )
             .resource(resource)
             .remedy("use another role, or revoke the other grant, then apply both with the same `sourceAccount` and `externalId`")),

@@ -141,7 +141,8 @@ impl Builder<'_> {
                 return Err(Error::new(ErrorKind::Conflict, "its document differs, and the grant only observes it")
                     .resource(resource));
             }
-            let others: Vec<&str> = marks::policy_users(&policy.tags).into_iter().map(|(grant, _)| grant).collect();
+            let users = marks::policy_users(&policy.tags).into_iter();
+            let others: Vec<_> = users.map(|(grant, role)| (grant, format!("grant {grant} of role {role}"))).collect();
             let agreed = |wanted: &PolicyContent, name: Option<&str>| match wanted {
                 PolicyContent::Managed(source, _) if place.policy_arn(wanted, name)?.as_ref() == Some(arn) => {
                     Ok(source.document(&place.partition)?.same_meaning(document))
@@ -209,11 +210,11 @@ impl Builder<'_> {
         &mut self,
         scene: &Scene<'_>,
         resource: &str,
-        users: &[&str],
+        users: &[(&str, String)],
         manage: Manage,
         agreed: impl Fn(&PolicyContent, Option<&str>) -> Result<bool>,
     ) -> Result<()> {
-        let mut others = users.iter().filter(|grant| **grant != scene.id);
+        let mut others = users.iter().filter(|(grant, _)| *grant != scene.id);
         let differs = |other: &str| -> Result<bool> {
             let Some(grant) = self.in_plan(other) else { return Ok(true) };
             for policy in &grant.policies {
@@ -223,19 +224,19 @@ impl Builder<'_> {
             }
             Ok(false)
         };
-        let Some(other) = others.find_map(|other| match differs(other) {
+        let Some(other) = others.find_map(|(other, words)| match differs(other) {
             Ok(false) => None,
-            Ok(true) => Some(Ok(*other)),
+            Ok(true) => Some(Ok(words)),
             Err(error) => Some(Err(error)),
         }) else {
             return Ok(());
         };
         let other = other?;
         if manage == Manage::Own {
-            self.note(Level::Warning, resource, format!("grant {other} uses it too and gets the new document"));
+            self.note(Level::Warning, resource, format!("{other} uses it too and gets the new document"));
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Conflict, format!("grant {other} uses it too, with another document"))
+        Err(Error::new(ErrorKind::Conflict, format!("{other} uses it too, with another document"))
             .resource(resource)
             .remedy(
                 "give the policies different names, or set `manage: own` on the policy to change it for all of them",
@@ -342,10 +343,10 @@ impl Builder<'_> {
                     if let Some(found) = found.filter(|_| before.is_some()) {
                         let record = RoleRecord::Inline(name.clone());
                         let records = marks::all_records(&found.tags);
-                        let users: Vec<&str> = records
+                        let users: Vec<_> = records
                             .iter()
                             .filter(|(_, known)| *known == record)
-                            .map(|(grant, _)| grant.as_str())
+                            .map(|(grant, _)| (grant.as_str(), marks::grant_in_words(&found.tags, grant)))
                             .collect();
                         let partition = found.arn.partition();
                         let agreed = |wanted: &PolicyContent, wanted_name: Option<&str>| match wanted {

@@ -142,6 +142,8 @@ impl Builder<'_> {
                 after: Vec::new(),
                 action: Action::UpdateRole {
                     role: role.name.clone(),
+                    former_description: role.description.clone(),
+                    former_session_duration: role.max_session_duration,
                     description,
                     max_session_duration: wanted.max_session_duration,
                 },
@@ -170,9 +172,12 @@ impl Builder<'_> {
             differs && *grant != scene.id && !agrees()
         });
         if let Some((grant, record)) = other {
-            return Err(Error::new(ErrorKind::Conflict, format!("grant {grant} wants {} on it", record.name()))
-                .resource(resource)
-                .remedy("give both grants the same boundary, or use another role"));
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!("{} wants {} on it", marks::grant_in_words(&role.tags, grant), record.name()),
+            )
+            .resource(resource)
+            .remedy("give both grants the same boundary, or use another role"));
         }
         if let Some(arn) = theirs {
             let message = format!("permissions boundary {arn} of others is replaced; the undo does not put it back");
@@ -196,9 +201,12 @@ impl Builder<'_> {
         let (summary, action) = match boundary {
             Some(arn) => (
                 format!("set the permissions boundary of {resource}"),
-                Action::PutBoundary { role: name, boundary: arn.clone() },
+                Action::PutBoundary { role: name, before: role.permissions_boundary.clone(), boundary: arn.clone() },
             ),
-            None => (format!("remove the permissions boundary of {resource}"), Action::DeleteBoundary { role: name }),
+            None => (
+                format!("remove the permissions boundary of {resource}"),
+                Action::DeleteBoundary { role: name, before: role.permissions_boundary.clone() },
+            ),
         };
         self.set_role(scene, role, |role| role.permissions_boundary = boundary.cloned());
         let before = role.permissions_boundary.as_ref().map(Arn::as_str);

@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::grant::ClusterSelector;
 use crate::marks::CREATED_BY;
-use crate::model::{ClusterName, NewRole, RoleName};
+use crate::model::{Arn, ClusterName, NewRole, Role, RoleName};
 use crate::observe::Hints;
 use crate::plan::{Action, Step};
 use crate::policy::Document;
@@ -173,11 +173,35 @@ impl Performer {
             }
             Action::CreateRole { role } => self.create_role(read, iam, role).await,
             Action::UpdateTrust { role, before, after } => self.update_trust(read, iam, role, before, after).await,
-            Action::UpdateRole { role, description, max_session_duration } => {
+            Action::UpdateRole {
+                role,
+                former_description,
+                former_session_duration,
+                description,
+                max_session_duration,
+            } => {
+                let now = self.role(read, role).await?;
+                let now = (now.description.as_ref(), now.max_session_duration);
+                if now == (description.as_ref(), *max_session_duration) {
+                    return Ok(true);
+                }
+                if now != (former_description.as_ref(), *former_session_duration) {
+                    return Err(stale("its settings have changed"));
+                }
                 iam.update_role(role, description.as_deref(), *max_session_duration).await.map(|()| false)
             }
-            Action::PutBoundary { role, boundary } => iam.put_boundary(role, boundary).await.map(|()| false),
-            Action::DeleteBoundary { role } => gone_is_done(iam.delete_boundary(role).await),
+            Action::PutBoundary { role, before, boundary } => {
+                if self.has_boundary(read, role, before.as_ref(), Some(boundary)).await? {
+                    return Ok(true);
+                }
+                iam.put_boundary(role, boundary).await.map(|()| false)
+            }
+            Action::DeleteBoundary { role, before } => {
+                if self.has_boundary(read, role, before.as_ref(), None).await? {
+                    return Ok(true);
+                }
+                gone_is_done(iam.delete_boundary(role).await)
+            }
             Action::TagRole { role, tags } => {
                 self.known(|| async { iam.tag_role(role, tags).await.map(|()| false) }).await
             }
@@ -227,6 +251,31 @@ impl Performer {
         }
     }
 
+    /// A role that the step relies on.
+    async fn role(&self, read: &dyn IamRead, role: &RoleName) -> Result<Role> {
+        self.known(|| async {
+            read.role(role).await?.ok_or_else(|| {
+                Error::new(ErrorKind::NotFound, "the role is gone").operation("iam:GetRole").code("NoSuchEntity")
+            })
+        })
+        .await
+    }
+
+    /// Whether a role has the wanted boundary already; an error when it has neither that one nor the one of before.
+    async fn has_boundary(
+        &self,
+        read: &dyn IamRead,
+        role: &RoleName,
+        before: Option<&Arn>,
+        wanted: Option<&Arn>,
+    ) -> Result<bool> {
+        let now = self.role(read, role).await?.permissions_boundary;
+        if now.as_ref() != wanted && now.as_ref() != before {
+            return Err(stale("its permissions boundary has changed"));
+        }
+        Ok(now.as_ref() == wanted)
+    }
+
     /// IAM has no etag for trust policies: read, write, read back.
     async fn update_trust(
         &self,
@@ -236,12 +285,7 @@ impl Performer {
         before: &Document,
         after: &Document,
     ) -> Result<bool> {
-        let known = self.known(|| async {
-            read.role(role).await?.ok_or_else(|| {
-                Error::new(ErrorKind::NotFound, "the role is gone").operation("iam:GetRole").code("NoSuchEntity")
-            })
-        });
-        let now = known.await?.trust;
+        let now = self.role(read, role).await?.trust;
         if now.same_trust(after) {
             return Ok(true);
         }

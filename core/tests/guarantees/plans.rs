@@ -91,7 +91,7 @@ fn writes_of(action: &Action) -> Vec<(&'static str, String)> {
         Action::UpdateTrust { role: name, .. } => on("iam:UpdateAssumeRolePolicy", role(name)),
         Action::UpdateRole { role: name, .. } => on("iam:UpdateRole", role(name)),
         Action::PutBoundary { role: name, .. } => on("iam:PutRolePermissionsBoundary", role(name)),
-        Action::DeleteBoundary { role: name } => on("iam:DeleteRolePermissionsBoundary", role(name)),
+        Action::DeleteBoundary { role: name, .. } => on("iam:DeleteRolePermissionsBoundary", role(name)),
         Action::TagRole { role: name, .. } => on("iam:TagRole", role(name)),
         Action::UntagRole { role: name, .. } => on("iam:UntagRole", role(name)),
         Action::DeleteRole { role: name, .. } => on("iam:DeleteRole", role(name)),

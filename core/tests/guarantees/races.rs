@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use podrole::memory::{AccountRole, Memory, World, WorldServiceAccount};
-use podrole::model::{Issuer, PolicyName};
+use podrole::model::{Arn, Issuer, PolicyName};
 use podrole::ports::{AwsTarget, Backend, FilesWrite, IamWrite, KubernetesTarget, KubernetesWrite, Writes};
 use podrole::{Client, Error, ErrorKind, Grant, Result};
 
 use crate::support::{
-    ISSUER, ROLE, SERVICE_ACCOUNT, account, account_mut, allow, crowded, foreign_trust, put_role, put_service_account,
-    role, seed_grant, service_account,
+    ISSUER, ROLE, S3_READ, SERVICE_ACCOUNT, account, account_mut, allow, bare_grant, crowded, foreign_trust, put_role,
+    put_service_account, role, role_mut, seed_grant, service_account,
 };
 
 type Edit = Box<dyn FnOnce(&mut World) + Send>;
@@ -164,4 +164,61 @@ async fn a_file_that_somebody_changes_first_is_not_overwritten() {
     .await;
     assert_eq!(error.kind(), ErrorKind::PlanStale, "{error:#}");
     assert_eq!(memory.world().files["kustomization.yaml"], "resources: [other.yaml]\n");
+}
+
+/// Revokes a grant while somebody changes the world between the look and the first write.
+async fn race_undo(memory: &Memory, grant: &Grant, edit: impl FnOnce(&mut World) + Send + 'static) -> Error {
+    let Backend { reads, writes } = memory.backend();
+    let racing = Racing { inner: writes, memory: memory.clone(), edit: Mutex::new(Some(Box::new(edit))) };
+    let client = Client::with_backend(Backend { reads, writes: Arc::new(racing) });
+    client.revoke(grant).await.expect_err("somebody was faster")
+}
+
+fn settings(role: &mut AccountRole) {
+    role.description = Some("set by others".to_owned());
+}
+
+fn boundary(role: &mut AccountRole) {
+    role.permissions_boundary = Some(Arn::new(S3_READ).unwrap());
+}
+
+#[tokio::test]
+async fn settings_and_a_boundary_that_somebody_sets_first_stay() {
+    let mut bounded = bare_grant();
+    bounded.role.permissions_boundary = Some("arn:aws:iam::204393242335:policy/their-policy".to_owned());
+    let described = bare_grant().description("ours");
+    for (grant, edit) in [(bounded, boundary as fn(&mut AccountRole)), (described, settings)] {
+        let memory = Memory::new(crowded());
+        Client::in_memory(&memory).apply(&bare_grant()).await.unwrap();
+        let error = race(&memory, &grant, move |world| edit(role_mut(world, ROLE))).await;
+        assert_eq!(error.kind(), ErrorKind::PlanStale, "{error:#}");
+        let world = memory.world();
+        let mut theirs = role(&world, ROLE).unwrap().clone();
+        edit(&mut theirs);
+        assert_eq!(&theirs, role(&world, ROLE).unwrap(), "theirs is in force");
+    }
+}
+
+#[tokio::test]
+async fn an_inline_policy_that_somebody_writes_first_is_theirs() {
+    let memory = Memory::new(crowded());
+    Client::in_memory(&memory).apply(&bare_grant()).await.unwrap();
+    let grant = bare_grant().inline_policy("queue", allow("sqs:SendMessage"));
+    let error = race(&memory, &grant, |world| {
+        role_mut(world, ROLE).inline_policies.insert(PolicyName::new("queue").unwrap(), allow("sqs:*"));
+    })
+    .await;
+    assert_eq!(error.kind(), ErrorKind::PlanStale, "{error:#}");
+    let world = memory.world();
+    let now = &role(&world, ROLE).unwrap().inline_policies[&PolicyName::new("queue").unwrap()];
+    assert!(now.same_meaning(&allow("sqs:*")));
+}
+
+#[tokio::test]
+async fn a_role_into_which_somebody_is_let_first_is_not_deleted() {
+    let memory = Memory::new(crowded());
+    Client::in_memory(&memory).apply(&bare_grant()).await.unwrap();
+    let error = race_undo(&memory, &bare_grant(), |world| role_mut(world, ROLE).trust = foreign_trust()).await;
+    assert_eq!(error.kind(), ErrorKind::PlanStale, "{error:#}");
+    assert!(role(&memory.world(), ROLE).is_some());
 }
