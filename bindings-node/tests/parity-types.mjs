@@ -37,6 +37,7 @@ const at = (path) =>
     .reduce((type, part) => (part === '[]' ? `Required<${type}>[number]` : `NonNullable<${type}['${part}']>`), 'P.Grant')
 
 const fields = Object.entries(parity.grant).map(([path, names]) => [`keyof ${at(path)}`, names])
+const actions = Object.entries(parity.actionFields).map(([kind, names]) => [`Exclude<keyof Extract<P.Action, { kind: '${kind}' }>, 'kind'>`, names])
 const verbs = Object.entries(parity.client)
 const optionsOf = { apply: 'P.ApplyOptions', revoke: 'P.RevokeOptions', plan: 'P.CallOptions', verify: 'P.CallOptions', plan_revoke: 'P.CallOptions' }
 
@@ -47,7 +48,7 @@ writeFileSync(
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never
 type Has<A, B extends A> = [B] extends [A] ? true : never
 
-${[...Object.entries(unions), ...fields].map(([type, list]) => `export type T${list.length}_${type.replace(/\W/g, '_')} = Assert<Same<${type}, ${words(list)}>>`).join('\n')}
+${[...Object.entries(unions), ...fields, ...actions].map(([type, list]) => `export type T${list.length}_${type.replace(/\W/g, '_')} = Assert<Same<${type}, ${words(list)}>>`).join('\n')}
 ${verbs.map(([verb]) => `export type V_${verb} = Assert<Has<keyof P.Client, '${camel(verb)}'>>`).join('\n')}
 ${verbs.flatMap(([verb, options]) => options.map((option) => `export type O_${verb}_${option} = Assert<Has<keyof ${optionsOf[verb]}, '${camel(option)}'>>`)).join('\n')}
 ${parity.run.map((name) => `export type R_${name} = Assert<Has<keyof P.Run, '${camel(name)}'>>`).join('\n')}

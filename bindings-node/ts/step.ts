@@ -65,12 +65,19 @@ export type Action =
   | { readonly kind: 'delete_policy'; readonly arn: string; readonly versions: readonly string[] }
   | { readonly kind: 'create_role'; readonly role: NewRole }
   | { readonly kind: 'update_trust'; readonly role: string; readonly before: PolicyDocument; readonly after: PolicyDocument }
-  | { readonly kind: 'update_role'; readonly role: string; readonly description: string | null; readonly maxSessionDuration: number }
-  | { readonly kind: 'put_boundary'; readonly role: string; readonly boundary: string }
-  | { readonly kind: 'delete_boundary'; readonly role: string }
+  | {
+      readonly kind: 'update_role'
+      readonly role: string
+      readonly formerDescription: string | null
+      readonly formerSessionDuration: number
+      readonly description: string | null
+      readonly maxSessionDuration: number
+    }
+  | { readonly kind: 'put_boundary'; readonly role: string; readonly before: string | null; readonly boundary: string }
+  | { readonly kind: 'delete_boundary'; readonly role: string; readonly before: string | null }
   | { readonly kind: 'tag_role'; readonly role: string; readonly tags: Texts }
   | { readonly kind: 'untag_role'; readonly role: string; readonly keys: readonly string[] }
-  | { readonly kind: 'delete_role'; readonly role: string }
+  | { readonly kind: 'delete_role'; readonly role: string; readonly trust: PolicyDocument }
   | { readonly kind: 'attach_policy'; readonly role: string; readonly policy: string }
   | { readonly kind: 'detach_policy'; readonly role: string; readonly policy: string }
   | {

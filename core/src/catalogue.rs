@@ -19,6 +19,36 @@ use crate::policy::{Document, S3Access};
 use crate::schema::SchemaVersion;
 use crate::verify::{CheckKind, Status};
 
+/// The fields of every action besides its kind, sorted.
+const ACTION_FIELDS: &[(&str, &[&str])] = &[
+    ("create_provider", &["arn", "clientIds", "tags", "url"]),
+    ("add_client_id", &["arn", "clientId"]),
+    ("delete_provider", &["arn"]),
+    ("create_policy", &["policy"]),
+    ("update_policy", &["after", "arn", "before", "prune"]),
+    ("tag_policy", &["arn", "tags"]),
+    ("untag_policy", &["arn", "keys"]),
+    ("delete_policy", &["arn", "versions"]),
+    ("create_role", &["role"]),
+    ("update_trust", &["after", "before", "role"]),
+    ("update_role", &["description", "formerDescription", "formerSessionDuration", "maxSessionDuration", "role"]),
+    ("put_boundary", &["before", "boundary", "role"]),
+    ("delete_boundary", &["before", "role"]),
+    ("tag_role", &["role", "tags"]),
+    ("untag_role", &["keys", "role"]),
+    ("delete_role", &["role", "trust"]),
+    ("attach_policy", &["policy", "role"]),
+    ("detach_policy", &["policy", "role"]),
+    ("put_inline_policy", &["after", "before", "name", "role"]),
+    ("delete_inline_policy", &["name", "role"]),
+    ("apply_service_account", &["apply", "create"]),
+    ("restore_service_account", &["restore"]),
+    ("delete_service_account", &["name", "namespace", "uid"]),
+    ("apply_workload", &["apply"]),
+    ("restore_workload", &["restore"]),
+    ("edit_file", &["after", "before", "path"]),
+];
+
 /// The names of operations, fields, kinds and values, in the words that every language uses (a language may change their case).
 ///
 /// | key | holds |
@@ -29,6 +59,7 @@ use crate::verify::{CheckKind, Status};
 /// | `artifacts` | pure functions, with their arguments |
 /// | `grant` | fields of a grant in its long form, by the path of the mapping they stand in |
 /// | `values` | values of enumerations, by their name |
+/// | `actionFields` | fields of an action, by its kind |
 /// | `actions`, `events`, `errors`, `checks`, `outcomes`, `leftovers` | kinds |
 pub fn catalogue() -> Value {
     json!({
@@ -68,6 +99,7 @@ pub fn catalogue() -> Value {
             "retry": words(&[crate::error::Retry::Never, crate::error::Retry::Safe, crate::error::Retry::Exhausted]),
         },
         "actions": Action::KINDS,
+        "actionFields": ACTION_FIELDS.iter().copied().collect::<BTreeMap<_, _>>(),
         "events": Event::KINDS,
         "errors": words(ErrorKind::ALL),
         "checks": words(CheckKind::ALL),
@@ -311,6 +343,19 @@ mod tests {
             },
         });
         same(&["actions"], &kinds("kind", &values));
+        for value in &values {
+            let value = serde_json::to_value(value).expect("it serialises");
+            let kind = value["kind"].as_str().expect("a kind");
+            let mut fields: Vec<String> = value
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, _)| name.clone())
+                .filter(|name| name != "kind")
+                .collect();
+            fields.sort();
+            same(&["actionFields", kind], &fields);
+        }
     }
 
     #[test]
