@@ -15,7 +15,7 @@ use crate::grant::{CheckedGrant, grant_id};
 use crate::marks::{self, RoleRecord};
 use crate::model::{Arn, ManagedPolicy, PolicyName, Role, RoleName};
 use crate::observe::{Answer, Fact, Place, Read};
-use crate::policy::{Document, TrustRequest, holds, subjects_of};
+use crate::policy::{Document, TrustRequest, holds, is_all_of, subjects_of};
 use crate::receipt::{Outcome, Receipt};
 impl Builder<'_> {
     pub(super) fn revoke(&mut self, grant: &CheckedGrant, receipt: Option<&Receipt>) -> Result<()> {
@@ -109,7 +109,17 @@ impl Builder<'_> {
             attached.iter().filter(|arn| !recorded(&RoleRecord::Attached((*arn).clone()))).collect();
         let foreign_inline: Vec<&PolicyName> =
             inline.iter().filter(|name| !recorded(&RoleRecord::Inline((*name).clone()))).collect();
-        let delete = !stuck.is_empty() && !others && foreign_attached.is_empty() && foreign_inline.is_empty();
+        // Whoever was left behind in a trust policy that could not be empty, of other clusters too, does not keep the role.
+        let is_left = |subject: &String| {
+            records.iter().any(|(_, record)| {
+                matches!(record, RoleRecord::Left(name) if *subject == format!("system:serviceaccount:{}", name.replacen('/', ":", 1)))
+            })
+        };
+        let owner = &self.options.owner;
+        let only_left =
+            !removed.is_empty() && is_all_of(&document, owner) && subjects_of(&document, owner).iter().all(is_left);
+        let delete =
+            (!stuck.is_empty() || only_left) && !others && foreign_attached.is_empty() && foreign_inline.is_empty();
         let mut steps = Vec::new();
         if delete {
             // The records go with the role, and until then say what is left: a crash in between loses nothing.

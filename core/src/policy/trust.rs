@@ -144,6 +144,11 @@ pub(crate) fn holds(document: &Document, request: &TrustRequest) -> bool {
     sorted.outdated || sorted.subjects.contains(&request.subject())
 }
 
+/// Whether a policy consists of an owner's statements for service accounts alone.
+pub(crate) fn is_all_of(document: &Document, owner: &str) -> bool {
+    document.statements().iter().all(|statement| statement.sid.as_deref().is_some_and(|sid| is_sid_of(owner, sid)))
+}
+
 /// Everybody whom an owner's statements name, of every issuer: `system:serviceaccount:<namespace>:<service account>`.
 pub(crate) fn subjects_of(document: &Document, owner: &str) -> BTreeSet<String> {
     let statements = document.statements().into_iter();
