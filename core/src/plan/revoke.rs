@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
 use super::iam::TrustChange;
@@ -10,6 +9,7 @@ use super::policies::document_change;
 use super::retire::{LeftBehind, holders, left_behind, other_grants};
 use super::role_settings::TAGS;
 use super::trust::{Without, recorded_request, trust_requests, without};
+use super::{Level, Verb};
 use crate::error::{Error, Result};
 use crate::grant::{CheckedGrant, grant_id};
 use crate::marks::{self, RoleRecord};
@@ -19,6 +19,9 @@ use crate::policy::{Document, TrustRequest, holds, is_all_of, subjects_of};
 use crate::receipt::{Outcome, Receipt};
 impl Builder<'_> {
     pub(super) fn revoke(&mut self, grant: &CheckedGrant, receipt: Option<&Receipt>) -> Result<()> {
+        if let Some(receipt) = receipt {
+            check_receipt(receipt, grant)?;
+        }
         let scene = self.scene(grant)?;
         let mut after = Vec::new();
         if grant.grant.scope.has_kubernetes() {
@@ -278,7 +281,7 @@ impl Builder<'_> {
     ) -> Result<Vec<u32>> {
         let resource = format!("role {}", role.name);
         let done = match receipt {
-            Some(receipt) => made(receipt, scene.grant)?,
+            Some(receipt) => made(receipt),
             None => Vec::new(),
         };
         let same = |name: &RoleName| name.as_str().eq_ignore_ascii_case(role.name.as_str());
@@ -433,13 +436,13 @@ impl Builder<'_> {
     }
 }
 
-/// The actions of an apply whose changes stand, or may: what was refused or not begun is not ours.
-fn made<'r>(receipt: &'r Receipt, grant: &CheckedGrant) -> Result<Vec<&'r Action>> {
+/// Refuses a receipt that cannot tell what an apply of the grant did.
+fn check_receipt(receipt: &Receipt, grant: &CheckedGrant) -> Result<()> {
     let wanted = &grant.grant;
     let same = receipt.plan.grants.iter().any(|known| {
         known.cluster == wanted.cluster && known.subject() == wanted.subject() && known.role.name == wanted.role.name
     });
-    if !same {
+    if !same || receipt.plan.verb != Verb::Apply {
         return Err(Error::invalid(format!(
             "the receipt is not of an apply of {} with role {}",
             wanted.subject(),
@@ -447,14 +450,13 @@ fn made<'r>(receipt: &'r Receipt, grant: &CheckedGrant) -> Result<Vec<&'r Action
         ))
         .remedy("give the receipt of this grant's apply, or none"));
     }
-    Ok(receipt
-        .plan
-        .steps
-        .iter()
-        .zip(&receipt.steps)
-        .filter(|(_, step)| {
-            !matches!(step.outcome, Outcome::NotStarted | Outcome::Failed { effect_unknown: false, .. })
-        })
-        .map(|(step, _)| &step.action)
-        .collect())
+    Ok(())
+}
+
+/// The actions of an apply whose changes stand, or may: what was refused or not begun is not ours.
+fn made(receipt: &Receipt) -> Vec<&Action> {
+    let began = receipt.plan.steps.iter().zip(&receipt.steps).filter(|(_, step)| {
+        !matches!(step.outcome, Outcome::NotStarted | Outcome::Failed { effect_unknown: false, .. })
+    });
+    began.map(|(step, _)| &step.action).collect()
 }

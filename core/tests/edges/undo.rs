@@ -96,6 +96,16 @@ async fn a_receipt_of_another_grant_is_refused() {
     let error = client.revoke(&seed_grant()).with_receipt(receipt).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:#}");
     assert!(error.get_remedy().is_some());
+    // On roles of ours too, where nothing is needed of it, and the receipt of an undo is none either.
+    let memory = Memory::new(crowded());
+    let client = Client::in_memory(&memory);
+    let receipt = client.apply(&other).await.unwrap();
+    client.apply(&seed_grant()).await.unwrap();
+    let undone = client.revoke(&other).with_receipt(receipt.clone()).await.unwrap();
+    for (grant, receipt) in [(&seed_grant(), receipt), (&other, undone)] {
+        let error = client.plan_revoke(grant).with_receipt(receipt).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:#}");
+    }
 }
 
 #[tokio::test]
