@@ -5,6 +5,7 @@
 
 mod action;
 mod builder;
+mod data_sync;
 mod iam;
 mod identity;
 mod kubernetes;
@@ -13,10 +14,13 @@ mod policies;
 mod render;
 mod retire;
 mod revoke;
+mod revoke_foreign;
 mod revoke_kubernetes;
+mod role;
 mod role_settings;
 mod service_account;
 mod trust;
+mod words;
 mod workload;
 
 use serde::{Deserialize, Serialize};

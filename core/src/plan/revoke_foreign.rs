@@ -1,0 +1,177 @@
+//! The undo on a role that podrole did not create: what a receipt shows, and what is certain without one.
+
+use super::Level;
+use super::action::Action;
+use super::builder::{Builder, Draft, Scene};
+use super::trust::{Without, trust_requests, without};
+use super::words::document_change;
+use crate::error::Result;
+use crate::marks;
+use crate::model::{PolicyName, Role, RoleName};
+use crate::observe::Place;
+use crate::policy::{Document, TrustRequest, holds, subjects_of};
+use crate::receipt::{Outcome, Receipt};
+
+impl Builder<'_> {
+    /// Puts the document back that an inline policy of others had.
+    pub(super) fn put_inline_back(
+        &mut self,
+        scene: &Scene<'_>,
+        role: &Role,
+        name: &PolicyName,
+        written: &Document,
+        before: &Document,
+        after: &[u32],
+    ) -> u32 {
+        self.aws(
+            scene,
+            Draft {
+                summary: format!("put back inline policy {name} of role {}", role.name),
+                why: "podrole took it over".to_owned(),
+                resource: format!("inline policy {name} of role {}", role.name),
+                changes: vec![document_change(Some(written), before)],
+                after: after.to_vec(),
+                action: Action::PutInlinePolicy {
+                    role: role.name.clone(),
+                    name: name.clone(),
+                    before: Some(written.clone()),
+                    after: before.clone(),
+                },
+            },
+        )
+    }
+
+    /// On a role that podrole did not create, a receipt tells what it put there, and the marks of the policies that it made.
+    pub(super) fn revoke_foreign_role(
+        &mut self,
+        scene: &Scene<'_>,
+        place: &Place,
+        role: &Role,
+        receipt: Option<&Receipt>,
+        after: &[u32],
+    ) -> Result<Vec<u32>> {
+        let resource = format!("role {}", role.name);
+        let done = match receipt {
+            Some(receipt) => made(receipt),
+            None => Vec::new(),
+        };
+        let same = |name: &RoleName| name.as_str().eq_ignore_ascii_case(role.name.as_str());
+        let let_in = |request: &TrustRequest| {
+            done.iter().any(|action| match action {
+                Action::UpdateTrust { role: name, before, after } => {
+                    same(name) && holds(after, request) && !holds(before, request)
+                }
+                _ => false,
+            })
+        };
+        let all = trust_requests(scene.grant, place, &self.options.owner);
+        let (own, further) = all.split_at(all.len().min(1));
+        let mut requests = Vec::new();
+        for request in further {
+            if let_in(request) {
+                requests.push(request.clone());
+            } else if holds(&role.trust, request) {
+                let message = format!(
+                    "podrole did not create it and cannot tell which grant let {} in: that stays; give `revoke` the receipt of the apply that did, or revoke the service account's own grant",
+                    request.subject()
+                );
+                self.note(Level::Warning, &resource, message);
+            }
+        }
+        requests.extend_from_slice(own);
+        let Without { document, removed, stuck } = without(&role.trust, &requests);
+        let own: Vec<String> = own.iter().map(TrustRequest::subject).collect();
+        let mut others: Vec<String> = subjects_of(&document, &self.options.owner).into_iter().collect();
+        others.retain(|subject| !own.contains(subject));
+        let mut steps = Vec::new();
+        let mut attached = self.marked_policies(scene, place)?;
+        for action in &done {
+            match action {
+                Action::AttachPolicy { role: name, policy } if same(name) => attached.push(policy.clone()),
+                Action::PutInlinePolicy { role: name, name: policy, before, after: written } if same(name) => {
+                    // What somebody wrote over it since is theirs.
+                    let now = self.world.inline_policy(&scene.account, &role.name, policy);
+                    if now.is_some_and(|now| !now.same_meaning(written)) {
+                        continue;
+                    }
+                    steps.extend(match before {
+                        None => self.drop_inline(scene, role, policy, after),
+                        Some(before) => {
+                            now.is_some().then(|| self.put_inline_back(scene, role, policy, written, before, after))
+                        }
+                    });
+                }
+                _ => {}
+            }
+        }
+        attached.sort();
+        attached.dedup();
+        let value = marks::policy_user_role(&role.name);
+        for policy in &attached {
+            let found = self.world.policy(&scene.account, policy);
+            let users = found.map(|found| marks::policy_users(&found.tags)).unwrap_or_default();
+            let shared = users.iter().any(|(grant, role)| *grant != scene.id && role.eq_ignore_ascii_case(&value));
+            let detached: Vec<u32> =
+                if shared { None } else { self.detach(scene, role, policy, after) }.into_iter().collect();
+            steps.extend(&detached);
+            if !detached.is_empty() && !others.is_empty() {
+                let message = format!("podrole lets {} in too: they lose policy {}", others.join(", "), policy.name());
+                self.note(Level::Warning, &resource, message);
+            }
+            let after = if detached.is_empty() { after } else { &detached };
+            steps.extend(self.drop_policy(scene, policy, after, shared));
+        }
+        for target in &scene.grant.data_syncs {
+            let added = done.iter().any(|action| {
+                matches!(action, Action::UpdateTrust { role: name, .. } if name.as_str().eq_ignore_ascii_case(target.as_str()))
+            });
+            if others.is_empty() || added {
+                steps.extend(self.remove_data_sync(scene, &role.arn, target));
+                continue;
+            }
+            let message = format!(
+                "podrole lets {} in too, and cannot tell whose the data sync with role {target} is: that stays; give `revoke` the receipt of the apply to remove it",
+                others.join(", ")
+            );
+            self.note(Level::Warning, &resource, message);
+        }
+        let attached = self.world.attached(&scene.account, &role.name).cloned().unwrap_or_default();
+        let inline = self.world.inline_policies(&scene.account, &role.name).cloned().unwrap_or_default();
+        for policy in &scene.grant.policies {
+            let name = policy.name.as_ref();
+            let left = match place.policy_arn(&policy.content, name.map(PolicyName::as_str))? {
+                Some(arn) => attached.contains(&arn).then(|| format!("attached {arn}")),
+                None => name.filter(|name| inline.contains(name)).map(|name| format!("wrote inline policy {name}")),
+            };
+            let Some(left) = left else { continue };
+            let message = match receipt {
+                None => format!(
+                    "podrole did not create it and cannot tell who {left}: it stays; give `revoke` the receipt of the apply to remove it"
+                ),
+                Some(_) => {
+                    format!("podrole did not create it, and the receipt does not say that podrole {left}: it stays")
+                }
+            };
+            self.note(Level::Warning, &resource, message);
+        }
+        if !removed.is_empty() {
+            steps.push(self.take_out(scene, role, document, &removed, after));
+        }
+        for request in stuck {
+            let message = format!(
+                "our statement for {} is the only one in its trust policy, which cannot be empty: it stays, and so does the access; delete the role or give it another trust policy",
+                request.subject()
+            );
+            self.note(Level::Warning, &resource, message);
+        }
+        Ok(steps)
+    }
+}
+
+/// The actions of an apply whose changes stand, or may: what was refused or not begun is not ours.
+fn made(receipt: &Receipt) -> Vec<&Action> {
+    let began = receipt.plan.steps.iter().zip(&receipt.steps).filter(|(_, step)| {
+        !matches!(step.outcome, Outcome::NotStarted | Outcome::Failed { effect_unknown: false, .. })
+    });
+    began.map(|(step, _)| &step.action).collect()
+}
