@@ -23,6 +23,8 @@ mod trust;
 mod words;
 mod workload;
 
+use std::collections::{HashMap, HashSet};
+
 use serde::{Deserialize, Serialize};
 
 pub use action::{Action, Change, Step, Target};
@@ -208,22 +210,22 @@ fn one_grant_each(grants: &[CheckedGrant]) -> Result<()> {
     let twice = |what: String| {
         Err(Error::invalid(format!("two grants of the set are for {what}")).remedy("put them into one grant"))
     };
+    let (mut subjects, mut workloads) = (HashSet::new(), HashMap::new());
     for (index, grant) in grants.iter().enumerate() {
-        for other in &grants[..index] {
-            let (scope, theirs) = (grant.grant.scope, other.grant.scope);
-            let both = scope.has_iam() && theirs.has_iam() || scope.has_kubernetes() && theirs.has_kubernetes();
-            if !both || grant.grant.cluster != other.grant.cluster {
-                continue;
+        let (scope, cluster) = (grant.grant.scope, &grant.grant.cluster);
+        // The halves of a grant may be two grants of different scope.
+        let halves = [scope.has_iam(), scope.has_kubernetes()];
+        for half in (0..halves.len()).filter(|half| halves[*half]) {
+            let subject = grant.grant.subject();
+            if !subjects.insert((half, cluster, subject.clone())) {
+                return twice(format!("service account {subject} on cluster {}", grant.cluster));
             }
-            if grant.grant.subject() == other.grant.subject() {
-                return twice(format!("service account {} on cluster {}", grant.grant.subject(), grant.cluster));
-            }
-            let shared = grant
-                .workloads
-                .iter()
-                .find(|workload| other.workloads.iter().any(|theirs| theirs.workload == workload.workload));
+            let mut wanted = grant.workloads.iter().map(|wanted| &wanted.workload);
+            let shared = wanted.find(|workload| {
+                workloads.insert((half, cluster, *workload), index).is_some_and(|earlier| earlier != index)
+            });
             if let Some(shared) = shared {
-                return twice(format!("{} on cluster {}", shared.workload, grant.cluster));
+                return twice(format!("{shared} on cluster {}", grant.cluster));
             }
         }
     }
