@@ -1,11 +1,11 @@
 //! One role for several grants: of several service accounts, clusters and owners.
 
 use podrole::memory::{Fault, FaultEffect, Memory, WorldCluster, WorldNamespace};
-use podrole::model::{Arn, Namespace};
+use podrole::model::Arn;
 use podrole::{Client, Grant};
 
 use crate::support::{
-    CLUSTER, NAMESPACE, ROLE, ROLE_ARN, S3_FULL, SERVICE_ACCOUNT, assert_same, bare_grant, crowded, role, seed_grant,
+    CLUSTER, NAMESPACE, ROLE, S3_FULL, SERVICE_ACCOUNT, assert_same, bare_grant, crowded, gets_in, role, seed_grant,
 };
 
 const OTHER: &str = "arn:aws:eks:ca-central-1:204393242335:cluster/blue";
@@ -13,17 +13,6 @@ const OTHER_ISSUER: &str = "https://oidc.eks.ca-central-1.amazonaws.com/id/00000
 
 fn second() -> Grant {
     Grant::new("devops_aurora", format!("{NAMESPACE}/second"), ROLE).description("testing sa role for pod")
-}
-
-fn gets_in(memory: &Memory, cluster: &str, name: &str) -> bool {
-    let answer = memory.assume_role_with_web_identity(
-        &Arn::new(cluster).unwrap(),
-        &Namespace::new(NAMESPACE).unwrap(),
-        &name.parse().unwrap(),
-        "sts.amazonaws.com",
-        &Arn::new(ROLE_ARN).unwrap(),
-    );
-    answer.is_ok()
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use podrole::grant::{ClusterSelector, Manage};
 use podrole::memory::{AccountRole, Fault, FaultEffect, Memory, World, WorldCluster, WorldNamespace};
-use podrole::model::{Arn, Namespace};
+use podrole::model::Arn;
 use podrole::observe::{Hints, Purpose, observe};
 use podrole::plan::{Plan, PlanOptions, plan_apply};
 use podrole::policy::Document;
@@ -10,7 +10,7 @@ use podrole::{Client, ErrorKind, Grant};
 
 use crate::support::{
     ACCOUNT, CLUSTER, HOST, NAMESPACE, ROLE, ROLE_ARN, S3_FULL, S3_READ, SERVICE_ACCOUNT, allow, assert_same,
-    bare_grant, crowded, document, foreign_trust, put_role, role, role_mut,
+    bare_grant, crowded, document, foreign_trust, gets_in, put_role, role, role_mut,
 };
 
 const OTHER: &str = "arn:aws:eks:ca-central-1:204393242335:cluster/blue";
@@ -39,17 +39,6 @@ async fn plan_apply_of(memory: &Memory, grants: &[Grant]) -> podrole::Result<Pla
     let reads = memory.backend().reads;
     let observed = observe(reads.as_ref(), &checked, &Hints::default(), Purpose::default()).await?;
     plan_apply(&checked, &observed, &PlanOptions::default())
-}
-
-fn gets_in(memory: &Memory, cluster: &str, name: &str) -> bool {
-    let answer = memory.assume_role_with_web_identity(
-        &Arn::new(cluster).unwrap(),
-        &Namespace::new(NAMESPACE).unwrap(),
-        &name.parse().unwrap(),
-        "sts.amazonaws.com",
-        &Arn::new(ROLE_ARN).unwrap(),
-    );
-    answer.is_ok()
 }
 
 fn with_role_of_others() -> World {

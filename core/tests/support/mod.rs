@@ -7,7 +7,7 @@ mod scenarios;
 
 use std::collections::BTreeMap;
 
-use podrole::memory::{Account, AccountRole, World, WorldNamespace, WorldServiceAccount, WorldWorkload};
+use podrole::memory::{Account, AccountRole, Memory, World, WorldNamespace, WorldServiceAccount, WorldWorkload};
 use podrole::model::{AccountId, Arn, Namespace, RoleName, WorkloadKind, WorkloadName};
 use podrole::policy::Document;
 use podrole::{Grant, Receipt};
@@ -98,6 +98,18 @@ pub fn put_workload(world: &mut World, kind: WorkloadKind, name: &str, workload:
 
 pub fn deployment<'w>(world: &'w World, name: &str) -> &'w WorldWorkload {
     &namespace(world).deployments[&WorkloadName::new(name).unwrap()]
+}
+
+/// Whether a service account of the namespace gets credentials of the role.
+pub fn gets_in(memory: &Memory, cluster: &str, name: &str) -> bool {
+    let answer = memory.assume_role_with_web_identity(
+        &Arn::new(cluster).unwrap(),
+        &Namespace::new(NAMESPACE).unwrap(),
+        &name.parse().unwrap(),
+        "sts.amazonaws.com",
+        &Arn::new(ROLE_ARN).unwrap(),
+    );
+    answer.is_ok()
 }
 
 /// The seed's world among things of other people, which nobody may touch.
