@@ -129,7 +129,10 @@ impl Performer {
                 }
             }
             Action::AddClientId { arn, client_id } => iam.add_client_id(arn, client_id).await.map(|()| false),
-            Action::DeleteProvider { arn } => gone_is_done(iam.delete_oidc_provider(arn).await),
+            Action::DeleteProvider { arn } => {
+                self.unused(read, arn).await?;
+                gone_is_done(iam.delete_oidc_provider(arn).await)
+            }
             Action::CreatePolicy { policy } => match iam.create_policy(policy).await {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                     let same = match read.policy(&policy.arn).await? {
@@ -249,6 +252,21 @@ impl Performer {
             }
             result => result.map(|_| false),
         }
+    }
+
+    /// That no role trusts a provider any more; one that this run deleted may be listed for a while.
+    async fn unused(&self, read: &dyn IamRead, provider: &Arn) -> Result<()> {
+        let fresh = !self.step.depends_on.is_empty();
+        let look = || async {
+            let trusts = read.role_trusts().await?;
+            let mut users = trusts.iter().filter(|(_, trust)| trust.to_json().contains(provider.as_str()));
+            match users.next() {
+                Some((role, _)) => Err(stale(&format!("role {role} has come to trust it"))),
+                None => Ok(()),
+            }
+        };
+        self.while_true("IAM sees what was just removed", look, |error| fresh && error.kind() == ErrorKind::PlanStale)
+            .await
     }
 
     /// A role that the step relies on.

@@ -171,7 +171,7 @@ async fn race_undo(memory: &Memory, grant: &Grant, edit: impl FnOnce(&mut World)
     let Backend { reads, writes } = memory.backend();
     let racing = Racing { inner: writes, memory: memory.clone(), edit: Mutex::new(Some(Box::new(edit))) };
     let client = Client::with_backend(Backend { reads, writes: Arc::new(racing) });
-    client.revoke(grant).await.expect_err("somebody was faster")
+    client.revoke(grant).remove_provider().await.expect_err("somebody was faster")
 }
 
 fn settings(role: &mut AccountRole) {
@@ -221,4 +221,20 @@ async fn a_role_into_which_somebody_is_let_first_is_not_deleted() {
     let error = race_undo(&memory, &bare_grant(), |world| role_mut(world, ROLE).trust = foreign_trust()).await;
     assert_eq!(error.kind(), ErrorKind::PlanStale, "{error:#}");
     assert!(role(&memory.world(), ROLE).is_some());
+}
+
+#[tokio::test]
+async fn a_provider_that_somebody_comes_to_trust_first_is_not_deleted() {
+    let mut world = crowded();
+    account_mut(&mut world).oidc_providers.clear();
+    let memory = Memory::new(world);
+    Client::in_memory(&memory).apply(&bare_grant()).await.unwrap();
+    let error = race_undo(&memory, &bare_grant(), |world| {
+        let trust = role(world, ROLE).unwrap().trust.clone();
+        put_role(world, "another-role", AccountRole::new(trust));
+    })
+    .await;
+    assert_eq!(error.kind(), ErrorKind::PlanStale, "{error:#}");
+    assert!(error.message().contains("another-role"), "{error:#}");
+    assert!(!account(&memory.world()).oidc_providers.is_empty(), "what the new role needs is there");
 }
