@@ -35,6 +35,7 @@ struct RunSettings {
 #[napi]
 pub struct Client {
     inner: podrole::Client,
+    in_memory: bool,
 }
 
 #[napi]
@@ -49,7 +50,7 @@ impl Client {
         token: Option<Asked>,
     ) -> Result<Self> {
         let inner = crate::connect::connect(settings, credentials, accounts, defaults, token).await?;
-        Ok(Self { inner })
+        Ok(Self { inner, in_memory: false })
     }
 
     /// A client of a world in memory.
@@ -62,28 +63,28 @@ impl Client {
             sink: None,
         };
         let inner = podrole::Client::with_options(memory.inner.backend(), options).map_err(thrown)?;
-        Ok(Self { inner })
+        Ok(Self { inner, in_memory: true })
     }
 
     /// Plans a grant.
     #[napi]
     pub fn plan(&self, value: String) -> Result<Work> {
         let (client, grant) = (self.inner.clone(), grant(&value)?);
-        Ok(Work::reading(async move { client.plan(&grant).await }))
+        Ok(Work::reading(self.in_memory, async move { client.plan(&grant).await }))
     }
 
     /// Plans the revocation of a grant.
     #[napi]
     pub fn plan_revoke(&self, value: String) -> Result<Work> {
         let (client, grant) = (self.inner.clone(), grant(&value)?);
-        Ok(Work::reading(async move { client.plan_revoke(&grant).await }))
+        Ok(Work::reading(self.in_memory, async move { client.plan_revoke(&grant).await }))
     }
 
     /// Verifies a grant.
     #[napi]
     pub fn verify(&self, value: String) -> Result<Work> {
         let (client, grant) = (self.inner.clone(), grant(&value)?);
-        Ok(Work::reading(async move { client.verify(&grant).await }))
+        Ok(Work::reading(self.in_memory, async move { client.verify(&grant).await }))
     }
 
     /// Plans and applies a grant.

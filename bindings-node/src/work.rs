@@ -1,9 +1,11 @@
 //! Work under way: its events, its answer, and the way to stop it.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
 
-use napi::bindgen_prelude::{Env, PromiseRaw, spawn};
+use napi::bindgen_prelude::{Env, PromiseRaw, spawn, within_runtime_if_available};
 use napi::{Error, Result};
 use napi_derive::napi;
 use podrole::{Apply, ErrorKind, Event, Receipt};
@@ -24,6 +26,8 @@ pub struct Work {
     stop: watch::Sender<u32>,
     events: Option<Arc<Mutex<mpsc::UnboundedReceiver<Event>>>>,
     answer: SyncMutex<Option<Answer>>,
+    /// Whether the thread of JavaScript may do it: where nothing is waited for but the processor.
+    here: bool,
 }
 
 #[napi]
@@ -47,16 +51,22 @@ impl Work {
     }
 
     /// What it comes to, as JSON text. It can be asked for once.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn answer<'e>(&self, env: &'e Env) -> Result<PromiseRaw<'e, String>> {
-        let answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        env.spawn_future(async move { answer.ok_or_else(lost)?.await })
+        let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(lost)?;
+        if self.here {
+            if let Some(answer) = within_runtime_if_available(|| at_once(&mut answer)) {
+                return PromiseRaw::resolve(env, answer?);
+            }
+        }
+        env.spawn_future(answer)
     }
 }
 
 impl Work {
-    /// Work that only reads: stopping it drops it.
+    /// Work that only reads: stopping it drops it. `here`: the thread of JavaScript may do it.
     pub(crate) fn reading<T: Serialize + Send + 'static>(
+        here: bool,
         work: impl Future<Output = podrole::Result<T>> + Send + 'static,
     ) -> Self {
         let (stop, mut asked) = watch::channel(0);
@@ -67,7 +77,7 @@ impl Work {
                 answer = work => answer.map_err(thrown).and_then(|value| written(&value)),
             }
         });
-        Self { stop, events: None, answer: SyncMutex::new(Some(answer)) }
+        Self { stop, events: None, answer: SyncMutex::new(Some(answer)), here }
     }
 
     /// Begins a run.
@@ -80,7 +90,7 @@ impl Work {
             let _ = sender.send(answer.map_err(thrown).and_then(|receipt| written(&receipt)));
         });
         let answer: Answer = Box::pin(async move { receiver.await.unwrap_or_else(|_| Err(lost())) });
-        Self { stop, events: Some(Arc::new(Mutex::new(events))), answer: SyncMutex::new(Some(answer)) }
+        Self { stop, events: Some(Arc::new(Mutex::new(events))), answer: SyncMutex::new(Some(answer)), here: false }
     }
 }
 
@@ -117,6 +127,31 @@ async fn carry_out(
         }
     }
     run.finish().await
+}
+
+/// What work comes to that waits for nobody else; `None` when it does.
+fn at_once(work: &mut Answer) -> Option<Result<String>> {
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        match work.as_mut().poll(&mut context) {
+            Poll::Ready(answer) => return Some(answer),
+            // It only let others go first.
+            Poll::Pending if woken.0.swap(false, Ordering::Relaxed) => {}
+            Poll::Pending => return None,
+        }
+    }
+}
+
+/// Remembers that work asked to go on.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Ends when it was asked to stop so often.

@@ -223,7 +223,9 @@ export class Client {
       const work = begin(this.#open())
       abort = () => work.cancel()
       stop?.addEventListener('abort', abort, { once: true })
-      return made(JSON.parse(await work.answer()) as T)
+      const answer = await work.answer()
+      throwIfAborted(stop, 'the signal was aborted before the answer')
+      return made(JSON.parse(answer) as T)
     } catch (thrown) {
       throw at(site, failureOf(thrown, { signal: stop, failed: this.#failed }))
     } finally {
@@ -272,10 +274,10 @@ export class Client {
   }
 }
 
-function throwIfAborted(stop: AbortSignalLike | undefined): void {
+function throwIfAborted(stop: AbortSignalLike | undefined, message = 'the signal was aborted before the call'): void {
   if (stop?.aborted === true) {
     throw new PodroleError(
-      { kind: 'cancelled', message: 'the signal was aborted before the call', retry: 'safe' },
+      { kind: 'cancelled', message, retry: 'safe' },
       { cause: stop.reason },
     )
   }

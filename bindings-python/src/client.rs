@@ -1,5 +1,6 @@
 //! The client.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use podrole::{Apply, ClientOptions, Error, Plan, Result};
@@ -119,10 +120,10 @@ impl Client {
     fn begin(
         &self,
         py: Python<'_>,
-        begin: impl FnOnce(podrole::Client, &Runtime) -> Result<Work> + Send,
+        begin: impl FnOnce(podrole::Client, &Arc<Runtime>) -> Result<Work> + Send,
     ) -> PyResult<Work> {
         let runtime = self.home.check("this client").and_then(|()| runtime(py));
-        detached(py, || begin(self.inner.clone(), &*runtime?))
+        detached(py, || begin(self.inner.clone(), &runtime?))
     }
 }
 

@@ -1,14 +1,17 @@
 //! Work under way: its events, its answer, and the way to stop it.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use podrole::{Apply, Error, ErrorKind, Event, Receipt, Result};
 use pyo3::prelude::*;
 use serde::Serialize;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::failure::{detached, failure, raised, written};
 use crate::interpreter::attached;
@@ -17,12 +20,19 @@ use crate::runtime::Home;
 /// How long one wait without the interpreter may be, in seconds: enough not to cost anything, and short enough for a clock.
 const LONGEST_WAIT: f64 = 3600.0;
 
-/// Work that began with the call that gave it. Letting go of it does not stop it.
+/// Work. A run begins with the call that gives it, and letting go of it does not stop it; reading begins when somebody waits for it.
 #[pyclass(frozen)]
 pub(crate) struct Work {
     stop: watch::Sender<u32>,
     state: Arc<State>,
     home: Home,
+    reading: Mutex<Option<Reading>>,
+}
+
+/// Reading that has not begun.
+struct Reading {
+    runtime: Arc<Runtime>,
+    answer: Pin<Box<dyn Future<Output = Result<String>> + Send>>,
 }
 
 #[derive(Default)]
@@ -57,7 +67,8 @@ impl Work {
     fn wait(&self, py: Python<'_>, seconds: f64) -> PyResult<bool> {
         detached(py, || {
             self.home.check("this run")?;
-            Ok(self.state.wait(seconds, |progress| progress.answer.is_some()).answer.is_some())
+            let left = if self.read_here(seconds) { 0.0 } else { seconds };
+            Ok(self.state.wait(left, |progress| progress.answer.is_some()).answer.is_some())
         })
     }
 
@@ -86,6 +97,7 @@ impl Work {
 
     /// Calls `listener` from another thread at every event from now on and at the end; its number.
     fn listen(&self, listener: Py<PyAny>) -> u64 {
+        self.read_here(0.0);
         let mut progress = self.state.lock();
         let number = progress.next_listener;
         progress.next_listener += 1;
@@ -107,7 +119,7 @@ impl State {
     }
 
     fn wait(&self, seconds: f64, done: impl Fn(&Progress) -> bool) -> MutexGuard<'_, Progress> {
-        let end = Instant::now() + Duration::try_from_secs_f64(seconds.min(LONGEST_WAIT)).unwrap_or_default();
+        let end = Instant::now() + length(seconds);
         let mut progress = self.lock();
         while !done(&progress) {
             let left = end.saturating_duration_since(Instant::now());
@@ -145,6 +157,11 @@ impl State {
     }
 }
 
+/// How long a wait is.
+fn length(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.min(LONGEST_WAIT)).unwrap_or_default()
+}
+
 /// Gives the work its answer, whatever happens: a panic must not leave anybody waiting.
 struct Ending(Arc<State>);
 
@@ -166,18 +183,44 @@ impl Drop for Ending {
 }
 
 impl Work {
-    /// Begins work that only reads: stopping it drops it.
+    /// Work that only reads: stopping it drops it.
     pub(crate) fn reading<T: Serialize + Send + 'static>(
-        runtime: &Runtime,
+        runtime: &Arc<Runtime>,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Self {
-        Self::begin(runtime, |mut asked, _| async move {
+        let (stop, mut asked) = watch::channel(0);
+        let answer = Box::pin(async move {
             tokio::select! {
                 biased;
                 () = asked_times(&mut asked, 1) => Err(cancelled()),
                 answer = work => answer.and_then(|value| written(&value)),
             }
-        })
+        });
+        let reading = Reading { runtime: Arc::clone(runtime), answer };
+        Self { stop, state: Arc::default(), home: Home::here(), reading: Mutex::new(Some(reading)) }
+    }
+
+    /// Begins reading that has not begun, and does it on this thread, which waits anyway, for at most so many seconds: that saves waking
+    /// another thread, and this one after it. What takes longer goes on on one of ours. Whether the time was used.
+    fn read_here(&self, seconds: f64) -> bool {
+        let reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Reading { runtime, mut answer }) = reading else { return false };
+        // A thread that carries futures already (a function of the caller that we called) cannot wait for another one.
+        let here = seconds > 0.0 && Handle::try_current().is_err();
+        let _inside = runtime.enter();
+        let ending = Ending(Arc::clone(&self.state));
+        if here {
+            let waiting = || runtime.block_on(timeout(length(seconds), &mut answer));
+            match catch_unwind(AssertUnwindSafe(waiting)) {
+                Ok(Ok(answer)) => ending.with(answer),
+                Ok(Err(_)) => drop(runtime.spawn(async move { ending.with(answer.await) })),
+                // What ends without an answer says so.
+                Err(_) => drop(ending),
+            }
+        } else {
+            drop(runtime.spawn(async move { ending.with(answer.await) }));
+        }
+        here
     }
 
     /// Begins a run.
@@ -196,7 +239,7 @@ impl Work {
         let work = work(asked, Arc::clone(&state));
         let ending = Ending(Arc::clone(&state));
         runtime.spawn(async move { ending.with(work.await) });
-        Self { stop, state, home: Home::here() }
+        Self { stop, state, home: Home::here(), reading: Mutex::new(None) }
     }
 }
 

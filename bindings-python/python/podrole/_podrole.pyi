@@ -131,7 +131,7 @@ class Stop:
 @final
 class Work:
     """
-    Work that began with the call that gave it. Letting go of it does not stop it.
+    Work. A run begins with the call that gives it, and letting go of it does not stop it; reading begins when somebody waits for it.
     """
     def answer(self, /) -> str | None:
         """
