@@ -54,10 +54,10 @@ impl Work {
     #[napi(catch_unwind)]
     pub fn answer<'e>(&self, env: &'e Env) -> Result<PromiseRaw<'e, String>> {
         let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(lost)?;
-        if self.here {
-            if let Some(answer) = within_runtime_if_available(|| at_once(&mut answer)) {
-                return PromiseRaw::resolve(env, answer?);
-            }
+        if self.here
+            && let Some(answer) = within_runtime_if_available(|| at_once(&mut answer))
+        {
+            return PromiseRaw::resolve(env, answer?);
         }
         env.spawn_future(answer)
     }
