@@ -205,6 +205,10 @@ export interface Container {
   name: string
   /** Environment variables: the value, or null when it comes from elsewhere (`valueFrom`). */
   env: Record<string, string | null>
+  /** Where variables come from that are not named (`envFrom`): `secret name`, `configmap name`. */
+  envFrom?: string[]
+  /** The service-account tokens that are mounted into it: the path of each file, and the audience it is for. */
+  tokens?: Texts
 }
 
 /** A pod. */

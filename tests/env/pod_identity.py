@@ -25,7 +25,7 @@ def patches(pod, account):
     own = pod["metadata"].get("annotations", {})
     skipped = own.get(PREFIX + "skip-containers", "").split(",")
     token = {
-        "audience": annotations.get(PREFIX + "audience", "sts.amazonaws.com"),
+        "audience": own.get(PREFIX + "audience", annotations.get(PREFIX + "audience", "sts.amazonaws.com")),
         "expirationSeconds": max(600, int(annotations.get(PREFIX + "token-expiration", 86400))),
         "path": "token",
     }
@@ -35,7 +35,11 @@ def patches(pod, account):
         {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": f"{FOLDER}/token"},
     ]
     regional = [{"name": "AWS_STS_REGIONAL_ENDPOINTS", "value": "regional"}]
-    result = [{"op": "add", "path": "/spec/volumes", "value": [volume, *pod["spec"].get("volumes", [])]}]
+    volumes = pod["spec"].get("volumes", [])
+    result = []
+    # One of that name is kept, whatever it is.
+    if all(known["name"] != VOLUME for known in volumes):
+        result.append({"op": "add", "path": "/spec/volumes", "value": [volume, *volumes]})
     for kind in ("initContainers", "containers"):
         for index, container in enumerate(pod["spec"].get(kind, [])):
             if container["name"] in skipped:

@@ -239,7 +239,7 @@ async fn a_pod_identity_association_is_refused_before_any_write() {
 }
 
 #[tokio::test]
-async fn pods_are_given_the_role_and_those_that_the_webhook_left_alone_are_found() {
+async fn pods_are_given_the_role_and_those_that_cannot_use_it_are_found() {
     let scene = Scene::new("webhook").await;
     scene.plane.workload("Deployment", &scene.namespace, DEPLOYMENT, None);
     let grant = scene.grant().deployment(DEPLOYMENT);
@@ -256,12 +256,20 @@ async fn pods_are_given_the_role_and_those_that_the_webhook_left_alone_are_found
     assert!(given, "{:#}", pods(&scene));
     let report = scene.verified(&grant).await;
     assert!(report.to_string().contains("pods were given"), "{report}");
-    // Somebody keeps the webhook away from the next pods.
-    let label = json!({"spec": {"template": {"metadata": {"labels": {"eks.amazonaws.com/skip-pod-identity-webhook": "true"}}}}});
-    let patch = label.to_string();
-    scene.plane.kubectl(&["patch", "deployment", DEPLOYMENT, "-n", &scene.namespace, "-p", &patch]);
-    scene.plane.rolled_out("deployment", &scene.namespace, DEPLOYMENT);
-    let report = scene.client.verify(&grant).await.unwrap();
-    let failed: Vec<String> = report.failures().map(|check| check.message.clone()).collect();
-    assert!(failed.iter().any(|message| message.contains("was not given the role")), "{report}");
+    // What the owner of the workload changes in its template, and what is said of the next pods.
+    let failed = async |template: Value| -> Vec<String> {
+        let patch = json!({"spec": {"template": template}}).to_string();
+        scene.plane.kubectl(&["patch", "deployment", DEPLOYMENT, "-n", &scene.namespace, "-p", &patch]);
+        scene.plane.rolled_out("deployment", &scene.namespace, DEPLOYMENT);
+        let report = scene.client.verify(&grant).await.unwrap();
+        report.failures().map(|check| check.message.clone()).collect()
+    };
+    let label = "eks.amazonaws.com/skip-pod-identity-webhook";
+    let messages = failed(json!({"metadata": {"labels": {label: "true"}}})).await;
+    assert!(messages.iter().any(|message| message.contains("was not given the role")), "{messages:?}");
+    let volume = json!({"metadata": {"labels": {label: null}}, "spec": {"volumes": [{"name": "aws-iam-token", "emptyDir": {}}]}});
+    let messages = failed(volume).await;
+    assert!(messages.iter().any(|message| message.contains("has no service-account token at")), "{messages:?}");
+    // Without either it is well again.
+    assert_eq!(failed(json!({"spec": {"volumes": null}})).await, Vec::<String>::new());
 }

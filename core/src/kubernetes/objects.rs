@@ -71,15 +71,47 @@ pub(super) fn pod(object: &Value) -> Option<Pod> {
 /// Init containers and containers of a pod's spec, in the order in which they start.
 fn containers(spec: &Value) -> Vec<Container> {
     let all = [&spec["initContainers"], &spec["containers"]];
-    all.into_iter().filter_map(Value::as_array).flatten().map(container).collect()
+    all.into_iter().flat_map(entries).map(|container| self::container(spec, container)).collect()
 }
 
-fn container(container: &Value) -> Container {
-    let variables = container["env"].as_array().into_iter().flatten();
-    let env = variables.filter_map(|variable| {
+fn container(spec: &Value, container: &Value) -> Container {
+    let env = entries(&container["env"]).filter_map(|variable| {
         // A variable with neither is the empty text.
         let value = variable["valueFrom"].is_null().then(|| variable["value"].as_str().unwrap_or_default().to_owned());
         Some((variable["name"].as_str()?.to_owned(), value))
     });
-    Container { name: text(&container["name"]).unwrap_or_default(), env: env.collect() }
+    let env_from = entries(&container["envFrom"]).filter_map(|source| {
+        let named = |field: &str| text(&source[field]["name"]);
+        named("secretRef")
+            .map(|name| format!("secret {name}"))
+            .or_else(|| named("configMapRef").map(|name| format!("configmap {name}")))
+    });
+    Container {
+        name: text(&container["name"]).unwrap_or_default(),
+        env: env.collect(),
+        env_from: env_from.collect(),
+        tokens: entries(&container["volumeMounts"]).flat_map(|mount| tokens(spec, mount)).collect(),
+    }
+}
+
+/// The tokens that a mount brings into a container: the path of the file, and the audience.
+fn tokens<'v>(spec: &'v Value, mount: &'v Value) -> impl Iterator<Item = (String, String)> + 'v {
+    let volume = entries(&spec["volumes"]).find(|volume| volume["name"] == mount["name"]);
+    let sources = volume.into_iter().flat_map(|volume| entries(&volume["projected"]["sources"]));
+    sources.filter_map(|source| {
+        let token = &source["serviceAccountToken"];
+        let file = text(&token["path"])?;
+        let place = text(&mount["mountPath"])?;
+        let path = match text(&mount["subPath"]) {
+            // The one file of the volume is mounted by itself.
+            Some(part) => (part == file).then_some(place)?,
+            None => format!("{}/{file}", place.trim_end_matches('/')),
+        };
+        Some((path, token["audience"].as_str().unwrap_or_default().to_owned()))
+    })
+}
+
+/// The entries of a list; absent means none.
+fn entries(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
 }

@@ -1,7 +1,5 @@
 //! Fills in what a world written by hand leaves out and the services would have made.
 
-use std::collections::BTreeMap;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -68,7 +66,7 @@ pub(super) fn fill(world: &mut World, ids: &mut Ids, now: i64) {
                         workload.template_labels = workload.selector.clone();
                     }
                     if workload.containers.is_empty() {
-                        workload.containers.push(Container { name: name.to_string(), env: BTreeMap::new() });
+                        workload.containers.push(Container { name: name.to_string(), ..Container::default() });
                     }
                 }
             }

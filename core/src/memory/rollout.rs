@@ -13,6 +13,7 @@ pub(super) const KINDS: [WorkloadKind; 3] =
 
 const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 const REGIONAL_ANNOTATION: &str = "eks.amazonaws.com/sts-regional-endpoints";
+const AUDIENCE_ANNOTATION: &str = "eks.amazonaws.com/audience";
 const SKIP_CONTAINERS: &str = "eks.amazonaws.com/skip-containers";
 const SKIP_LABEL: &str = "eks.amazonaws.com/skip-pod-identity-webhook";
 const POD_IDENTITY_LABEL: &str = "eks.amazonaws.com/pod-identity";
@@ -31,12 +32,8 @@ pub(super) fn resource(kind: WorkloadKind) -> &'static str {
 
 /// What makes one pod template differ from another.
 fn template(workload: &WorldWorkload) -> String {
-    let parts = (
-        &workload.service_account,
-        &workload.template_labels,
-        &workload.template_annotations,
-        workload.containers.iter().map(|container| (&container.name, &container.env)).collect::<Vec<_>>(),
-    );
+    let parts =
+        (&workload.service_account, &workload.template_labels, &workload.template_annotations, &workload.containers);
     hex(&serde_json::to_string(&parts).unwrap_or_default())[..10].to_owned()
 }
 
@@ -203,6 +200,9 @@ impl Injector {
         // The names are separated by commas and compared as they stand, blanks included.
         let skipped: Vec<&str> =
             pod.annotations.get(SKIP_CONTAINERS).map(|names| names.split(',').collect()).unwrap_or_default();
+        let audience =
+            pod.annotations.get(AUDIENCE_ANNOTATION).or_else(|| self.role.annotations.get(AUDIENCE_ANNOTATION));
+        let audience = audience.map_or("sts.amazonaws.com", String::as_str).to_owned();
         let regional = self.role.annotations.get(REGIONAL_ANNOTATION).is_some_and(|value| value == "true");
         for container in &mut pod.containers {
             if skipped.contains(&container.name.as_str()) {
@@ -220,7 +220,9 @@ impl Injector {
                         ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", CREDENTIALS_TOKEN),
                     ],
                 );
+                container.tokens.insert(CREDENTIALS_TOKEN.to_owned(), "pods.eks.amazonaws.com".to_owned());
             } else if let Some(role) = role {
+                container.tokens.insert(TOKEN_FILE.to_owned(), audience.clone());
                 set(env, &[("AWS_ROLE_ARN", role), ("AWS_WEB_IDENTITY_TOKEN_FILE", TOKEN_FILE)]);
             }
         }

@@ -254,15 +254,22 @@ pub struct WorkloadRef {
     pub name: WorkloadName,
 }
 
-/// A container's name and the environment that its template or pod sets by value. `Debug` shows the variables' names alone: what they
-/// hold may be secret.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A container as its template or pod describes it, as far as credentials go. `Debug` shows the variables' names alone: what they hold may
+/// be secret.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Container {
     /// Its name.
     pub name: String,
     /// Environment variables: the value, or `None` when it comes from elsewhere (`valueFrom`).
     pub env: BTreeMap<String, Option<String>>,
+    /// Where variables come from that are not named (`envFrom`): `secret name`, `configmap name`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env_from: Vec<String>,
+    /// The service-account tokens that are mounted into it (projected volumes): the path of each file, and the audience it is for, empty for
+    /// the API server's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tokens: BTreeMap<String, String>,
 }
 
 impl fmt::Debug for Container {

@@ -6,7 +6,7 @@ use super::{CheckKind, Checks, Status};
 use crate::grant::CheckedWorkload;
 use crate::kustomize::{self, WorkloadTarget};
 use crate::marks;
-use crate::model::Pod;
+use crate::model::{Container, Pod};
 use crate::observe::{Read, sibling};
 use crate::plan::{AUDIENCE, ROLE_ARN, annotated_at, identity_annotations, is_older};
 
@@ -149,7 +149,7 @@ impl Checks<'_> {
     fn credentials(&mut self, resource: &str, pods: &[&Pod], role_arn: &str) {
         let mut found: BTreeMap<(Status, String), usize> = BTreeMap::new();
         for pod in pods {
-            for finding in lacks(pod, role_arn) {
+            for finding in lacks(pod, role_arn, self.grant.audience.as_str()) {
                 *found.entry(finding).or_default() += 1;
             }
         }
@@ -159,40 +159,59 @@ impl Checks<'_> {
         }
         for ((status, what), count) in found {
             let message = format!("{count} of {} pods: {what}", pods.len());
-            let remedy = "see that nothing presets AWS_* variables, that the pods have no skip-pod-identity-webhook label and the webhook works, then restart it";
+            let remedy = "see that nothing presets AWS_* variables or a volume aws-iam-token, that the pods have no skip-pod-identity-webhook label and the webhook works, then restart it";
             self.say(CheckKind::Credentials, resource, status, message, remedy);
         }
     }
 }
 
 /// What keeps the containers of a pod from the role. Those that an annotation takes out are meant to do without.
-fn lacks(pod: &Pod, role_arn: &str) -> BTreeSet<(Status, String)> {
+fn lacks(pod: &Pod, role_arn: &str, audience: &str) -> BTreeSet<(Status, String)> {
     let skipped: Vec<&str> =
         pod.annotations.get(SKIP_CONTAINERS).into_iter().flat_map(|names| names.split(',')).collect();
-    let mut found = BTreeSet::new();
-    for container in pod.containers.iter().filter(|container| !skipped.contains(&container.name.as_str())) {
-        let name = &container.name;
-        for preset in ["AWS_ACCESS_KEY_ID", "AWS_CONTAINER_CREDENTIALS_FULL_URI"] {
-            if container.env.contains_key(preset) {
-                found
-                    .insert((Status::Failed, format!("container {name} has {preset}, which may come before the role")));
-            }
+    let containers = pod.containers.iter().filter(|container| !skipped.contains(&container.name.as_str()));
+    containers
+        .flat_map(|container| {
+            let own = container_lacks(container, role_arn, audience);
+            own.into_iter().map(|(status, what)| (status, format!("container {} {what}", container.name)))
+        })
+        .collect()
+}
+
+fn container_lacks(container: &Container, role_arn: &str, audience: &str) -> Vec<(Status, String)> {
+    let mut found = Vec::new();
+    for preset in ["AWS_ACCESS_KEY_ID", "AWS_CONTAINER_CREDENTIALS_FULL_URI"] {
+        if container.env.contains_key(preset) {
+            found.push((Status::Failed, format!("has {preset}, which may come before the role")));
         }
-        match container.env.get("AWS_ROLE_ARN") {
-            None => {
-                found.insert((Status::Failed, format!("container {name} was not given the role")));
-            }
-            Some(None) => {
-                found.insert((Status::Warned, format!("container {name} takes AWS_ROLE_ARN from elsewhere")));
-            }
-            Some(Some(other)) if other != role_arn => {
-                found.insert((Status::Failed, format!("container {name} has {other} instead of the role")));
-            }
-            Some(Some(_)) => {
-                if !container.env.contains_key("AWS_WEB_IDENTITY_TOKEN_FILE") {
-                    found.insert((Status::Failed, format!("container {name} has no AWS_WEB_IDENTITY_TOKEN_FILE")));
+    }
+    for source in &container.env_from {
+        found.push((
+            Status::Warned,
+            format!("takes variables from {source}: AWS credentials in it come before the role"),
+        ));
+    }
+    match container.env.get("AWS_ROLE_ARN") {
+        None => found.push((Status::Failed, "was not given the role".to_owned())),
+        Some(None) => found.push((Status::Warned, "takes AWS_ROLE_ARN from elsewhere".to_owned())),
+        Some(Some(other)) if other != role_arn => {
+            found.push((Status::Failed, format!("has {other} instead of the role")));
+        }
+        Some(Some(_)) => {}
+    }
+    if container.env.contains_key("AWS_ROLE_ARN") {
+        match container.env.get("AWS_WEB_IDENTITY_TOKEN_FILE") {
+            None => found.push((Status::Failed, "has no AWS_WEB_IDENTITY_TOKEN_FILE".to_owned())),
+            Some(None) => found.push((Status::Warned, "takes AWS_WEB_IDENTITY_TOKEN_FILE from elsewhere".to_owned())),
+            // On Windows the variable says `C:\…` and the mount does not.
+            Some(Some(file)) => match container.tokens.get(&file.strip_prefix("C:").unwrap_or(file).replace('\\', "/"))
+            {
+                None => found.push((Status::Failed, format!("has no service-account token at {file}"))),
+                Some(other) if other != audience => {
+                    found.push((Status::Failed, format!("has a token for audience {other:?} instead of {audience}")));
                 }
-            }
+                Some(_) => {}
+            },
         }
     }
     found

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use podrole::memory::{Memory, WorldServiceAccount, WorldWorkload};
-use podrole::model::WorkloadKind;
+use podrole::model::{Container, WorkloadKind};
 use podrole::verify::{CheckKind, Status};
 use podrole::{Client, ErrorKind, Grant};
 
@@ -56,6 +56,49 @@ async fn credentials_that_come_before_the_role_fail() {
         assert!(found.iter().any(|(status, _)| *status == Status::Failed), "{name}: {found:?}");
         assert!(!format!("{found:?}").contains("AKIDEXAMPLE"), "no credential is shown");
     }
+}
+
+/// The finding about the first container of the pods, once it was changed behind podrole's back.
+async fn finding(change: impl Fn(&mut Container)) -> (Status, String) {
+    let memory = Memory::new(crowded());
+    Client::in_memory(&memory).apply(&seed_grant()).wait(Duration::from_mins(1)).await.unwrap();
+    memory.edit(|world| {
+        let pods = namespace_mut(world).pods.values_mut();
+        pods.filter(|pod| pod.service_account.as_str() == SERVICE_ACCOUNT)
+            .for_each(|pod| change(&mut pod.containers[0]));
+    });
+    let found = checks(&memory, &seed_grant(), CheckKind::Credentials).await;
+    let [finding] = found.as_slice() else { panic!("{found:?}") };
+    finding.clone()
+}
+
+#[tokio::test]
+async fn a_token_file_without_a_token_of_the_audience_fails() {
+    let (status, message) = finding(|container| container.tokens.clear()).await;
+    assert_eq!(status, Status::Failed);
+    assert!(
+        message.contains("2 of 2 pods") && message.contains("has no service-account token at /var/run/"),
+        "{message}"
+    );
+
+    let to_vault =
+        |container: &mut Container| container.tokens.values_mut().for_each(|audience| "vault".clone_into(audience));
+    let (status, message) = finding(to_vault).await;
+    assert_eq!(status, Status::Failed);
+    assert!(message.contains("audience \"vault\" instead of sts.amazonaws.com"), "{message}");
+
+    let windows = |container: &mut Container| {
+        let file = container.env.get_mut("AWS_WEB_IDENTITY_TOKEN_FILE").unwrap();
+        *file = Some(format!("C:{}", file.as_ref().unwrap().replace('/', "\\")));
+    };
+    assert_eq!(finding(windows).await.0, Status::Passed);
+}
+
+#[tokio::test]
+async fn variables_that_cannot_be_seen_are_a_warning() {
+    let (status, message) = finding(|container| container.env_from.push("secret app-settings".to_owned())).await;
+    assert_eq!(status, Status::Warned);
+    assert!(message.contains("secret app-settings"), "{message}");
 }
 
 #[tokio::test]

@@ -46,6 +46,38 @@ async fn a_workload_is_read_from_the_path_of_its_kind() {
 }
 
 #[tokio::test]
+async fn a_container_has_the_tokens_that_are_mounted_into_it() {
+    let projected = |path: &str, audience: serde_json::Value| {
+        json!({"projected": {"sources": [{"configMap": {"name": "ca"}},
+        {"serviceAccountToken": {"path": path, "audience": audience}}]}})
+    };
+    let mut volumes =
+        vec![projected("token", json!("sts.amazonaws.com")), projected("own", json!(null)), json!({"emptyDir": {}})];
+    for (volume, name) in volumes.iter_mut().zip(["aws-iam-token", "api", "scratch"]) {
+        volume["name"] = json!(name);
+    }
+    let mount = |name: &str, path: &str, part: Option<&str>| json!({"name": name, "mountPath": path, "subPath": part});
+    let mounts = [
+        mount("aws-iam-token", "/var/aws/", None),
+        mount("aws-iam-token", "/one", Some("token")),
+        mount("aws-iam-token", "/none", Some("other")),
+        mount("api", "/api", None),
+        mount("scratch", "/tmp", None),
+    ];
+    let pod = json!({"metadata": {"name": "a", "creationTimestamp": "2026-11-23T19:16:21Z"}, "spec": {"volumes": volumes,
+        "containers": [{"name": "bare"}, {"name": "app", "volumeMounts": mounts, "envFrom": [{"secretRef": {"name": "s"}},
+            {"prefix": "X_", "configMapRef": {"name": "c"}}]}]}});
+    let wire = Wire::new([(200, json!({"metadata": {}, "items": [pod]}))]);
+    let pods = wire.connection().pods(&namespace(), &account()).await.expect("an answer");
+    let [bare, app] = pods[0].containers.as_slice() else { panic!("{pods:?}") };
+    assert!(bare.tokens.is_empty() && bare.env_from.is_empty());
+    assert_eq!(app.env_from, ["secret s", "configmap c"]);
+    let tokens: Vec<(&str, &str)> =
+        app.tokens.iter().map(|(path, audience)| (path.as_str(), audience.as_str())).collect();
+    assert_eq!(tokens, [("/api/own", ""), ("/one", "sts.amazonaws.com"), ("/var/aws/token", "sts.amazonaws.com")]);
+}
+
+#[tokio::test]
 async fn pods_are_read_to_the_last_page() {
     let pod = |name: &str, phase: &str| json!({"metadata": {"name": name, "creationTimestamp": "2026-11-23T19:16:21Z"}, "spec": {"containers": []}, "status": {"phase": phase}});
     let mut leaving = pod("c", "Running");
