@@ -86,7 +86,7 @@ export interface ConnectOptions {
   readonly inCluster?: boolean | undefined
   /** Reaches API servers by EKS's endpoint, with tokens of this function instead of those that are minted in-process. */
   readonly token?: TokenProvider | undefined
-  /** Writes even where the API server is not the one that EKS tells: for tunnels. Nothing then keeps a change from the wrong cluster. */
+  /** Goes on even where the API server is not the one that EKS tells: for tunnels. Nothing then keeps a change from the wrong cluster. */
   readonly allowAnyEndpoint?: boolean | undefined
   /** How many seconds one Kubernetes call may take, retries included; default 30. */
   readonly kubernetesTimeout?: number | undefined

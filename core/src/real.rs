@@ -328,7 +328,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Writes even where the API server is not the one that EKS tells: for tunnels. Nothing then keeps a change from the wrong cluster.
+    /// Goes on even where the API server is not the one that EKS tells: for tunnels. Nothing then keeps a change from the wrong cluster.
     pub fn allow_any_endpoint(mut self) -> Self {
         self.kubernetes = self.kubernetes.allow_any_endpoint(true);
         self

@@ -74,7 +74,7 @@ class _Base:
             kubeconfig: Reaches API servers by a kubeconfig: True for that of the environment, a path, or a `Kubeconfig`.
             in_cluster: Reaches the API server by the service account of the pod that this runs in.
             token: Reaches API servers by EKS's endpoint, with tokens of this function instead of those minted in-process.
-            allow_any_endpoint: Writes even where the API server is not the one that EKS tells: for tunnels. Nothing then keeps a
+            allow_any_endpoint: Goes on even where the API server is not the one that EKS tells: for tunnels. Nothing then keeps a
                 change from the wrong cluster.
             kubernetes_timeout: Seconds that one Kubernetes call may take, retries included; default 30.
             owner: Who runs podrole: marks and trust statements are theirs, and two owners do not touch each other's things. 1–128

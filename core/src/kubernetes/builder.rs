@@ -117,19 +117,19 @@ impl KubernetesBuilder {
         self
     }
 
-    /// A kubeconfig, for all clusters. Writing to a cluster is refused unless the context leads to it.
+    /// A kubeconfig, for all clusters. A cluster that the context does not lead to is refused.
     pub fn kubeconfig(mut self, kubeconfig: Kubeconfig) -> Self {
         self.mode = Mode::Kubeconfig(kubeconfig);
         self
     }
 
-    /// A kubeconfig that is no file, for all clusters. Writing to a cluster is refused unless the context leads to it.
+    /// A kubeconfig that is no file, for all clusters. A cluster that the context does not lead to is refused.
     pub fn kubeconfig_text(mut self, kubeconfig: KubeconfigText) -> Self {
         self.mode = Mode::KubeconfigText(kubeconfig);
         self
     }
 
-    /// The service account of the pod that this runs in, for all clusters. Writing to another cluster is refused.
+    /// The service account of the pod that this runs in, for all clusters. Another cluster is refused.
     pub fn in_cluster(mut self) -> Self {
         self.mode = Mode::InCluster;
         self
@@ -141,7 +141,7 @@ impl KubernetesBuilder {
         self
     }
 
-    /// Writes even where the endpoint or the CA is not the one that EKS tells: for tunnels and proxies. Then nothing but the caller's
+    /// Goes on even where the endpoint or the CA is not the one that EKS tells: for tunnels and proxies. Then nothing but the caller's
     /// care keeps the change from the wrong cluster.
     pub fn allow_any_endpoint(mut self, allow: bool) -> Self {
         self.any_endpoint = allow;

@@ -48,23 +48,28 @@ impl Kubernetes {
         KubernetesBuilder::default()
     }
 
-    /// The reading half of a cluster's API server. Which cluster it is, is not checked.
+    /// The reading half of a cluster's API server, once it is known to be the one that EKS means: a plan or a report of another cluster
+    /// would mislead.
     ///
     /// # Errors
     /// - [`ErrorKind::ConfigInvalid`](crate::ErrorKind::ConfigInvalid): a kubeconfig, context or plugin is missing or broken, there is no
-    ///   way to reach this cluster, or the process is not inside a cluster.
+    ///   way to reach this cluster, the process is not inside a cluster, or endpoint or CA are another cluster's (unless
+    ///   [`KubernetesBuilder::allow_any_endpoint`]). A target without EKS's half has nothing to be checked against.
     /// - [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable): EKS does not tell the cluster's endpoint yet.
     pub async fn read(&self, target: &KubernetesTarget) -> Result<Arc<dyn KubernetesRead>> {
         Ok(self.connection(target).await?)
     }
 
-    /// The writing half of a cluster's API server, once it is known to be the one that EKS means.
+    /// The writing half of a cluster's API server, checked in the same way.
     ///
     /// # Errors
-    /// Those of [`Kubernetes::read`], and [`ErrorKind::ConfigInvalid`](crate::ErrorKind::ConfigInvalid) when endpoint or CA are another
-    /// cluster's (unless [`KubernetesBuilder::allow_any_endpoint`]). A target without EKS's half has nothing to be checked against.
+    /// Those of [`Kubernetes::read`].
     pub async fn write(&self, target: &KubernetesTarget) -> Result<Arc<dyn KubernetesWrite>> {
-        let connection = self.connection(target).await?;
+        Ok(self.connection(target).await?)
+    }
+
+    async fn connection(&self, target: &KubernetesTarget) -> Result<Arc<Connection>> {
+        let connection = self.connected(target).await?;
         if !self.0.builder.any_endpoint
             && let Some(cluster) = &target.cluster
         {
@@ -73,7 +78,7 @@ impl Kubernetes {
         Ok(connection)
     }
 
-    async fn connection(&self, target: &KubernetesTarget) -> Result<Arc<Connection>> {
+    async fn connected(&self, target: &KubernetesTarget) -> Result<Arc<Connection>> {
         let key = access::key(&self.0.builder, target);
         // Held while connecting, so that many calls at once make one connection (and run a kubeconfig's plugin once).
         let mut held = self.0.connections.lock().await;

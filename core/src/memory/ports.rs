@@ -58,7 +58,10 @@ impl Ports {
     }
 
     fn kubernetes(&self, target: &KubernetesTarget) -> Result<Arc<Kubernetes>> {
-        let cluster = api_server(&self.0.lock(), target)?;
+        let state = self.0.lock();
+        let cluster = api_server(&state, target)?;
+        check_cluster(&state, target, &cluster)?;
+        drop(state);
         Ok(Arc::new(Kubernetes { memory: self.0.clone(), cluster }))
     }
 }
@@ -143,9 +146,7 @@ impl Writes for Ports {
     }
 
     async fn kubernetes(&self, target: &KubernetesTarget) -> Result<Arc<dyn KubernetesWrite>> {
-        let port = Self::kubernetes(self, target)?;
-        check_cluster(&self.0.lock(), target, &port.cluster)?;
-        Ok(port)
+        Ok(Self::kubernetes(self, target)?)
     }
 
     fn files(&self) -> Arc<dyn FilesWrite> {

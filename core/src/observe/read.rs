@@ -113,6 +113,17 @@ impl Read {
         matches!(self, Self::Associations { .. } | Self::Quotas { .. } | Self::Namespace { .. } | Self::Pods { .. })
     }
 
+    /// The cluster whose API server is asked.
+    pub(super) fn api_server(&self) -> Option<&ClusterSelector> {
+        match self {
+            Self::Namespace { cluster, .. }
+            | Self::ServiceAccount { cluster, .. }
+            | Self::Workload { cluster, .. }
+            | Self::Pods { cluster, .. } => Some(cluster),
+            _ => None,
+        }
+    }
+
     pub(super) async fn perform(&self, reads: &dyn Reads, observed: &Observed, hints: &Hints) -> Result<Fact> {
         let kubernetes = async |selector: &ClusterSelector| {
             let known = observed.cluster(selector).or_else(|| hints.cluster(selector));

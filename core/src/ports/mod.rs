@@ -79,7 +79,7 @@ pub trait Reads: Send + Sync {
     async fn iam(&self, target: &AwsTarget) -> Result<Arc<dyn IamRead>>;
     /// STS in a region.
     async fn sts(&self, target: &AwsTarget) -> Result<Arc<dyn StsRead>>;
-    /// The API server of a cluster. With a kubeconfig or ready-made client it may be another cluster's: see [`Writes::kubernetes`].
+    /// The API server of a cluster. Where it is another's than EKS tells (a wrong kubeconfig), that is `config_invalid`.
     async fn kubernetes(&self, target: &KubernetesTarget) -> Result<Arc<dyn KubernetesRead>>;
     /// Files.
     fn files(&self) -> Arc<dyn FilesRead>;

@@ -1,4 +1,4 @@
-//! Where a connection leads, and whether writing there is allowed (guarantee 6).
+//! Where a connection leads, and whether it may be used (guarantee 6).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,8 +25,10 @@ fn ready(client: ReadyClient) -> KubernetesBuilder {
 async fn refused(builder: KubernetesBuilder) -> Error {
     let kubernetes = builder.build();
     let target = target(Some(cluster()));
-    assert!(kubernetes.read(&target).await.is_ok(), "reading is not checked");
-    kubernetes.write(&target).await.err().expect("a refusal")
+    let reading = kubernetes.read(&target).await.err().expect("a refusal: what another cluster holds would mislead");
+    let writing = kubernetes.write(&target).await.err().expect("a refusal");
+    assert_eq!(reading.message(), writing.message());
+    writing
 }
 
 /// A kubeconfig in a file of its own.
@@ -55,7 +57,7 @@ impl Drop for Config {
 }
 
 #[tokio::test]
-async fn a_client_of_the_right_server_may_write() {
+async fn a_client_of_the_right_server_is_taken() {
     let client = || ReadyClient::new(Wire::default().client());
     let right = ready(client().server(ENDPOINT, pem(&["one"]))).build();
     assert!(right.write(&target(Some(cluster()))).await.is_ok());
@@ -66,7 +68,7 @@ async fn a_client_of_the_right_server_may_write() {
 }
 
 #[tokio::test]
-async fn a_client_of_another_or_an_unknown_server_may_not() {
+async fn a_client_of_another_or_an_unknown_server_is_not() {
     let client = || ReadyClient::new(Wire::default().client());
     let error = refused(ready(client().server("https://other:443", pem(&["one"])))).await;
     assert_eq!(error.kind(), ErrorKind::ConfigInvalid);
@@ -114,7 +116,7 @@ async fn a_kubeconfig_is_checked_too() {
     for (name, text, wrong) in cases {
         let config = Config::new(name, &text, "{token: hush}");
         let kubernetes = config.builder().build();
-        assert!(kubernetes.read(&target(Some(eks.clone()))).await.is_ok(), "{name}");
+        assert_eq!(kubernetes.read(&target(Some(eks.clone()))).await.is_ok(), wrong.is_none(), "{name}");
         let error = kubernetes.write(&target(Some(eks.clone()))).await.err();
         match (error, wrong) {
             (None, None) => {}

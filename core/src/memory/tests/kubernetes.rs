@@ -261,7 +261,7 @@ async fn a_pod_identity_association_wins_over_the_annotation() {
 }
 
 #[tokio::test]
-async fn a_connection_to_another_cluster_can_read_but_not_write() {
+async fn a_connection_to_another_cluster_is_refused() {
     let memory = seed();
     let other = CLUSTER.replace("devops_aurora", "other");
     memory.edit(|world| world.clusters.insert(arn(&other), WorldCluster::default()));
@@ -269,11 +269,12 @@ async fn a_connection_to_another_cluster_can_read_but_not_write() {
     let eks = backend.reads.eks(&AwsTarget::default()).await.unwrap();
     let cluster: Cluster = eks.cluster(&api_server().name).await.unwrap().unwrap();
     let target = KubernetesTarget { cluster: Some(cluster), ..api_server() };
-    assert!(backend.writes.kubernetes(&target).await.is_ok());
+    assert!(backend.writes.kubernetes(&target).await.is_ok() && backend.reads.kubernetes(&target).await.is_ok());
     memory.point_kubernetes_at(target.name.clone(), arn(&other));
     let Err(error) = backend.writes.kubernetes(&target).await else { panic!("the wrong cluster was accepted") };
     assert_eq!(error.kind(), ErrorKind::ConfigInvalid);
-    assert!(backend.reads.kubernetes(&target).await.is_ok());
+    let Err(reading) = backend.reads.kubernetes(&target).await else { panic!("the wrong cluster was read") };
+    assert_eq!(reading.message(), error.message());
 }
 
 #[tokio::test]
