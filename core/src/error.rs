@@ -424,3 +424,9 @@ impl From<DocumentError> for Error {
         Self::invalid(error.to_string())
     }
 }
+
+/// The first error of a type in the chain of causes.
+#[cfg(any(feature = "aws", feature = "kubernetes"))]
+pub(crate) fn cause<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref::<T>())
+}

@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::ErrorKind::TransientError;
 
-use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::error::{Error, ErrorKind, Result, Retry, cause};
 
 /// Codes that say "there is no such thing", and nothing else.
 const ABSENT: &[&str] = &["NoSuchEntity", "NoSuchEntityException", "ResourceNotFoundException"];
@@ -227,18 +227,6 @@ where
         }
         _ => unexpected(operation, chain(error)),
     }
-}
-
-/// The first error of a type in the chain of causes.
-fn cause<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<T>() {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
 }
 
 /// The texts of an error and its causes, without the requests and responses that some of them print: these hold what was signed.

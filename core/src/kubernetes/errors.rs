@@ -8,7 +8,7 @@ use kube::config::ExecConfig;
 use serde::Deserialize;
 
 use super::connection::{Call, Place};
-use crate::error::{Error, ErrorKind, FieldConflict};
+use crate::error::{Error, ErrorKind, FieldConflict, cause};
 
 const LATER: &str = "try again later: what is done stays done";
 
@@ -240,18 +240,6 @@ fn plugin_failed(error: &AuthError, plugin: Option<&ExecConfig>) -> Error {
 
 pub(super) fn config_invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::ConfigInvalid, message)
-}
-
-/// The first error of a type in the chain of causes.
-fn cause<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<T>() {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
 }
 
 /// The texts of an error and its causes, each once.

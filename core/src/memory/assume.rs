@@ -24,8 +24,8 @@ pub struct AssumedRole {
 impl Memory {
     /// What a pod of a service account gets from `sts:AssumeRoleWithWebIdentity` with a token for `audience`.
     ///
-    /// It is asked beside the ports: not counted, not slow and not failed by scripted faults, but a role that
-    /// [lags](Memory::set_lag) is not known yet.
+    /// It is asked beside the ports: not counted, not slow and not failed by scripted faults, but a role or a
+    /// trust policy that [lags](Memory::set_lag) is not known yet.
     ///
     /// # Errors
     /// `not_found` for a cluster or service account that is not in the world. `permission_denied`, as STS says it:
@@ -79,7 +79,7 @@ impl Memory {
             audiences: vec![audience.to_owned()],
             context: BTreeMap::new(),
         };
-        match evaluate_web_identity(&assumed.trust, &identity) {
+        match evaluate_web_identity(&state.shown_trust(&account, &name, &assumed.trust), &identity) {
             Decision::Allowed { index, .. } => Ok(AssumedRole {
                 arn: format!("arn:{}:sts::{account}:assumed-role/{name}/podrole", holder.partition),
                 role_unique_id: assumed.unique_id.clone(),

@@ -66,13 +66,13 @@ impl IamRead for Iam {
             Ok(visible(state, account, name).and_then(|(name, role)| {
                 Some(Role {
                     arn: role_arn(&state.world, account, &name)?,
+                    trust: state.shown_trust(account, &name, &role.trust),
                     name,
                     unique_id: role.unique_id.clone(),
                     path: role.path.clone(),
                     description: role.description.clone(),
                     max_session_duration: role.max_session_duration,
                     permissions_boundary: role.permissions_boundary.clone(),
-                    trust: role.trust.clone(),
                     tags: role.tags.clone(),
                 })
             }))
@@ -147,7 +147,7 @@ impl IamRead for Iam {
         self.read("ListRoles", format!("account {}", self.account), |state, account| {
             let roles = state.world.accounts.get(account).into_iter().flat_map(|holder| &holder.roles);
             let shown = roles.filter(|(name, _)| state.is_visible(account, name));
-            Ok(shown.map(|(name, role)| (name.clone(), role.trust.clone())).collect())
+            Ok(shown.map(|(name, role)| (name.clone(), state.shown_trust(account, name, &role.trust))).collect())
         })
         .await
     }

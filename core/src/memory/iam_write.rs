@@ -81,9 +81,8 @@ fn create_role(state: &mut State, account: &AccountId, new: &NewRole) -> Result<
     }
     let lower = new.name.as_str().to_lowercase();
     let unique_id = state.ids.role(&format!("{account}/{lower}"));
-    if state.lag.is_zero() {
-        state.visible_from.remove(&(account.clone(), lower));
-    } else {
+    state.show_at_once(account, &new.name);
+    if !state.lag.is_zero() {
         let from = state.clock.since_start() + state.lag;
         state.visible_from.insert((account.clone(), lower), from);
     }
@@ -114,7 +113,7 @@ fn delete_role(state: &mut State, account: &AccountId, name: &RoleName) -> Resul
     if let Some(key) = role_key(state, account, name) {
         let arn = principals::role_arn(&state.world, account, &key);
         state.account(account)?.roles.remove(&key);
-        state.visible_from.remove(&(account.clone(), key.as_str().to_lowercase()));
+        state.show_at_once(account, &key);
         if let Some(arn) = arn {
             principals::forget(&mut state.world, &arn, &unique_id);
         }
@@ -170,7 +169,8 @@ impl IamWrite for Iam {
             role_mut(state, account, role)?;
             checks::trust(trust, &quotas)?;
             let trust = principals::resolve(state, trust)?;
-            role_mut(state, account, role)?.trust = trust;
+            let former = std::mem::replace(&mut role_mut(state, account, role)?.trust, trust);
+            state.keep_showing(account, role, &former);
             Ok(())
         })
         .await

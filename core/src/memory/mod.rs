@@ -112,8 +112,8 @@ impl Memory {
         self.lock().latency = latency;
     }
 
-    /// How long IAM takes from now on to show a new role to readers, to the validation of trust policies and to STS. Writes
-    /// to the role work at once.
+    /// How long IAM takes from now on to show a new role, and a changed trust policy, to readers, to the validation of trust policies and to
+    /// STS. Writes to the role work at once.
     pub fn set_lag(&self, lag: Duration) {
         self.lock().lag = lag;
     }

@@ -16,7 +16,7 @@ use super::rollout::KINDS;
 use super::world::{Account, World, WorldCluster};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountId, Arn, ClusterName, RoleName};
-use crate::policy::is_unique_id;
+use crate::policy::{Document, is_unique_id};
 use crate::ports::traced;
 
 /// A call that the simulation received.
@@ -53,6 +53,8 @@ pub(super) struct State {
     pub(super) lag: Duration,
     /// From when on IAM shows a role that was created here.
     pub(super) visible_from: BTreeMap<(AccountId, String), Duration>,
+    /// Trust policies that IAM still shows as they were, and until when.
+    former_trusts: BTreeMap<(AccountId, String), (Document, Duration)>,
     /// Which cluster's API server a name leads to, where it is not that of the cluster with this name.
     pub(super) api_servers: BTreeMap<ClusterName, Arn>,
     /// Whether the caller is dead: nothing is answered.
@@ -69,6 +71,11 @@ struct Ticket {
     caller: String,
 }
 
+/// How a role is found, whatever the case of its name.
+fn lower(account: &AccountId, role: &RoleName) -> (AccountId, String) {
+    (account.clone(), role.as_str().to_lowercase())
+}
+
 impl State {
     pub(super) fn new(mut world: World, clock: MemoryClock) -> Self {
         let mut ids = Ids::of(&world);
@@ -82,6 +89,7 @@ impl State {
             latency: Duration::ZERO,
             lag: Duration::ZERO,
             visible_from: BTreeMap::new(),
+            former_trusts: BTreeMap::new(),
             api_servers: BTreeMap::new(),
             frozen: false,
             life: 0,
@@ -100,8 +108,27 @@ impl State {
 
     /// Whether IAM shows a role already.
     pub(super) fn is_visible(&self, account: &AccountId, role: &RoleName) -> bool {
-        let key = (account.clone(), role.as_str().to_lowercase());
-        self.visible_from.get(&key).is_none_or(|from| self.clock.since_start() >= *from)
+        self.visible_from.get(&lower(account, role)).is_none_or(|from| self.clock.since_start() >= *from)
+    }
+
+    /// A role's trust policy as IAM shows it.
+    pub(super) fn shown_trust(&self, account: &AccountId, role: &RoleName, now: &Document) -> Document {
+        let former = self.former_trusts.get(&lower(account, role));
+        former.filter(|(_, until)| self.clock.since_start() < *until).map_or(now, |(former, _)| former).clone()
+    }
+
+    /// Goes on showing the trust policy of a role as it is shown now, for as long as IAM lags.
+    pub(super) fn keep_showing(&mut self, account: &AccountId, role: &RoleName, now: &Document) {
+        if !self.lag.is_zero() {
+            let shown = (self.shown_trust(account, role, now), self.clock.since_start() + self.lag);
+            self.former_trusts.insert(lower(account, role), shown);
+        }
+    }
+
+    /// Forgets how long a role is not shown as it is.
+    pub(super) fn show_at_once(&mut self, account: &AccountId, role: &RoleName) {
+        self.visible_from.remove(&lower(account, role));
+        self.former_trusts.remove(&lower(account, role));
     }
 
     pub(super) fn restart(&mut self) {

@@ -323,9 +323,17 @@ impl Performer {
                 Some(back) => back.same_trust(before) || shows_ids(back),
                 None => false,
             };
-            if !lagging || self.clock.elapsed() + pause > deadline {
+            if !lagging {
                 return Err(Error::new(ErrorKind::Conflict, "somebody else wrote its trust policy at the same time")
                     .remedy("plan again, and see whether both changes are there"));
+            }
+            if self.clock.elapsed() + pause > deadline {
+                let limit = self.propagation.as_secs();
+                return Err(Error::new(
+                    ErrorKind::Timeout,
+                    format!("its trust policy was written, and does not read back as written within {limit} seconds"),
+                )
+                .remedy("plan again: an empty plan says that IAM has caught up"));
             }
             self.wait(pause, "the trust policy reads back as written").await;
             pause = (pause * 2).min(Duration::from_secs(4));

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod lagging;
 mod limits;
 mod names;
 mod refused;

@@ -102,6 +102,20 @@ async fn a_new_role_shows_after_the_lag() {
     writes.create_role(&named).await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_changed_trust_policy_shows_after_the_lag() {
+    let memory = seed();
+    let (reads, writes) = iam(&memory).await;
+    writes.create_role(&new_role("late", trust("a"))).await.unwrap();
+    memory.set_lag(Duration::from_secs(5));
+    for changed in ["b", "c"] {
+        writes.update_trust(&role_name("late"), &trust(changed)).await.unwrap();
+        assert_eq!(reads.role(&role_name("late")).await.unwrap().unwrap().trust, trust("a"));
+    }
+    memory.backend().reads.clock().sleep(Duration::from_secs(5)).await;
+    assert_eq!(reads.role(&role_name("late")).await.unwrap().unwrap().trust, trust("c"));
+}
+
 #[tokio::test]
 async fn attachments_are_checked_and_counted() {
     let memory = seed();
