@@ -1,7 +1,8 @@
 //! The front door: one client for several clusters and accounts.
 
+use std::collections::BTreeMap;
 use std::future::IntoFuture;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -10,8 +11,9 @@ use tracing::Instrument as _;
 
 use crate::error::{Error, Result};
 use crate::event::EventSink;
-use crate::grant::{CheckedGrant, Grant};
+use crate::grant::{CheckedGrant, ClusterSelector, Grant};
 use crate::memory::Memory;
+use crate::model::Cluster;
 use crate::observe::{Hints, Observed, Purpose, observe};
 use crate::plan::{Plan, PlanOptions, Verb, plan_apply, plan_revoke};
 use crate::ports::Backend;
@@ -48,6 +50,8 @@ struct Inner {
     owner: String,
     propagation: Duration,
     sink: Option<EventSink>,
+    /// What EKS said last of each cluster.
+    told: Mutex<BTreeMap<ClusterSelector, Cluster>>,
 }
 
 /// What every kind of client can be set to.
@@ -88,7 +92,7 @@ impl Client {
             )));
         }
         let propagation = options.propagation.unwrap_or(Duration::from_mins(1));
-        Ok(Self { inner: Arc::new(Inner { backend, owner, propagation, sink: options.sink }) })
+        Ok(Self { inner: Arc::new(Inner { backend, owner, propagation, sink: options.sink, told: Mutex::default() }) })
     }
 
     /// The backend, for work that podrole does not do.
@@ -101,12 +105,18 @@ impl Client {
     }
 
     fn run_options(&self, recheck: bool, wait: Option<Duration>) -> RunOptions {
-        RunOptions { recheck, wait, propagation: self.inner.propagation }
+        let told = self.inner.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        RunOptions { recheck, told, wait, propagation: self.inner.propagation }
     }
 
     async fn look(&self, grant: &Grant, purpose: Purpose) -> Result<(Vec<CheckedGrant>, Observed)> {
         let grants = vec![grant.check()?];
         let observed = observe(self.inner.backend.reads.as_ref(), &grants, &Hints::default(), purpose).await?;
+        let mut told = self.inner.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cluster) = observed.cluster(&grant.cluster) {
+            told.insert(grant.cluster.clone(), cluster.clone());
+        }
+        drop(told);
         Ok((grants, observed))
     }
 
@@ -122,7 +132,8 @@ impl Client {
 
     /// Carries out a plan, or plans and carries out a grant in one go. Lazy: nothing happens until it is awaited or [started](Apply::start).
     ///
-    /// A plan that was made earlier is compared with the world first, in one round trip, and refused as `plan_stale` when it moved.
+    /// A plan that was made earlier is compared with the world first, and refused as `plan_stale` when it moved. That takes one round trip when
+    /// this client made the plan; for one from elsewhere it takes two, because EKS is asked first where the API server is.
     ///
     /// # Cancellation
     /// Dropping the future finishes the steps under way and begins no other; the events go to the client's sink.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kube::Config;
 use kube::client::ClientBuilder;
 use kube::client::retry::RetryPolicy;
-use kube::config::{KubeConfigOptions, Kubeconfig as KubeKubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig as KubeKubeconfig, KubeconfigError};
 use serde_json::json;
 use tower::buffer::BufferLayer;
 use tower::retry::RetryLayer;
@@ -128,27 +128,32 @@ async fn native(cluster: &Cluster) -> Result<Config> {
 }
 
 async fn from_kubeconfig(kubeconfig: &Kubeconfig) -> Result<Config> {
-    let bad = |error: kube::config::KubeconfigError| {
-        config_invalid(format!("the kubeconfig cannot be used: {}", chain(&error)))
-            .remedy("check KUBECONFIG or ~/.kube/config and the context (`kubectl config get-contexts`)")
-    };
+    const REMEDY: &str = "check KUBECONFIG or ~/.kube/config and the context (`kubectl config get-contexts`)";
     let file = match &kubeconfig.path {
         Some(path) => KubeKubeconfig::read_from(path),
         None => KubeKubeconfig::read(),
     };
-    let options = KubeConfigOptions { context: kubeconfig.context.clone(), ..KubeConfigOptions::default() };
-    Config::from_custom_kubeconfig(file.map_err(bad)?, &options).await.map_err(bad)
+    from_file(file, kubeconfig.context.clone())
+        .await
+        .map_err(|words| config_invalid(format!("the kubeconfig cannot be used: {words}")).remedy(REMEDY))
 }
 
 async fn from_text(kubeconfig: &KubeconfigText) -> Result<Config> {
-    let bad = |words: String| {
-        config_invalid(format!("the kubeconfig that was given cannot be used: {words}"))
-            .remedy("check its clusters, users and contexts, and the context that is asked for")
-    };
-    // The words of the YAML reader may show a line, which may hold a secret.
-    let file = KubeKubeconfig::from_yaml(&kubeconfig.text).map_err(|_| bad("it is not a kubeconfig".to_owned()))?;
-    let options = KubeConfigOptions { context: kubeconfig.context.clone(), ..KubeConfigOptions::default() };
-    Config::from_custom_kubeconfig(file, &options).await.map_err(|error| bad(chain(&error)))
+    const REMEDY: &str = "check its clusters, users and contexts, and the context that is asked for";
+    from_file(KubeKubeconfig::from_yaml(&kubeconfig.text), kubeconfig.context.clone()).await.map_err(|words| {
+        config_invalid(format!("the kubeconfig that was given cannot be used: {words}")).remedy(REMEDY)
+    })
+}
+
+/// The configuration of a context, or what is wrong in words.
+async fn from_file(file: Result<KubeKubeconfig, KubeconfigError>, context: Option<String>) -> Result<Config, String> {
+    let file = file.map_err(|error| match error {
+        // The words of the YAML reader show lines of the file, which may hold a secret.
+        KubeconfigError::Parse(_) => "it is not a kubeconfig".to_owned(),
+        error => chain(&error),
+    })?;
+    let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
+    Config::from_custom_kubeconfig(file, &options).await.map_err(|error| chain(&error))
 }
 
 /// The client, off the runtime's own threads: a kubeconfig's plugin runs as a program and is waited for.

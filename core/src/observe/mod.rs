@@ -6,7 +6,7 @@
 mod needed;
 mod read;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,10 @@ pub struct Hints {
     /// Reads that the grants do not ask for and what was found does: marks of an earlier version of a grant, files that a file names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reads: Vec<Read>,
+    /// The clusters of which EKS has told this client the same. A plan from a file may be anybody's: where it says that an API server is gets
+    /// neither a call nor a token before EKS has said so too.
+    #[serde(skip)]
+    pub(crate) confirmed: BTreeSet<ClusterSelector>,
 }
 
 /// What exists, as far as it was read.
@@ -71,7 +75,7 @@ pub async fn observe(reads: &dyn Reads, grants: &[CheckedGrant], hints: &Hints, 
             let observed = &observed;
             // Where the cluster was when the plan was made: once EKS has told where it is now, a failure there is none.
             let by_hint = read.api_server().is_some_and(|cluster| {
-                next.contains(&Read::Cluster { cluster: cluster.clone() }) && hints.cluster(cluster).is_some()
+                next.contains(&Read::Cluster { cluster: cluster.clone() }) && hints.confirmed(cluster).is_some()
             });
             async move {
                 // None of these reads waits for another, whichever happens to be answered first.
@@ -216,7 +220,9 @@ impl Observed {
                 hints.clusters.push((selector.clone(), cluster.clone()));
             }
         }
+        hints.confirmed = hints.clusters.iter().map(|(selector, _)| selector.clone()).collect();
         let asked = needed::needed(grants, &Self::default(), &hints, purpose).unwrap_or_default();
+        hints.confirmed.clear();
         hints.reads = self.facts.keys().filter(|read| !asked.contains(read)).cloned().collect();
         hints
     }

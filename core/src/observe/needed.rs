@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Hints, Observed, Purpose, Read};
 use crate::error::{Error, ErrorKind, Result};
-use crate::grant::{CheckedGrant, PolicyContent};
+use crate::grant::{CheckedGrant, ClusterSelector, PolicyContent};
 use crate::kustomize;
 use crate::marks::{self, RoleRecord};
 use crate::model::{AccountId, Arn, Cluster, Issuer};
@@ -153,6 +153,12 @@ pub(super) fn needed(
         }
     }
     reads.retain(|read| observed.fact(read).is_none());
+    // Not before EKS has told where the API server is.
+    let untold = |cluster: &ClusterSelector| {
+        hints.confirmed(cluster).is_none() && reads.contains(&Read::Cluster { cluster: cluster.clone() })
+    };
+    let put_off: Vec<Read> = reads.iter().filter(|read| read.api_server().is_some_and(untold)).cloned().collect();
+    reads.retain(|read| !put_off.contains(read));
     Ok(reads)
 }
 

@@ -1,5 +1,6 @@
 //! One thing to read, and what came of it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -126,7 +127,7 @@ impl Read {
 
     pub(super) async fn perform(&self, reads: &dyn Reads, observed: &Observed, hints: &Hints) -> Result<Fact> {
         let kubernetes = async |selector: &ClusterSelector| {
-            let known = observed.cluster(selector).or_else(|| hints.cluster(selector));
+            let known = observed.cluster(selector).or_else(|| hints.confirmed(selector));
             reads
                 .kubernetes(&KubernetesTarget { name: ClusterName::new(&selector.name)?, cluster: known.cloned() })
                 .await
@@ -204,6 +205,21 @@ impl Hints {
     /// What was said of a cluster.
     pub(crate) fn cluster(&self, selector: &ClusterSelector) -> Option<&Cluster> {
         self.clusters.iter().find(|(known, _)| known == selector).map(|(_, cluster)| cluster)
+    }
+
+    /// What was said of a cluster, where EKS has told this client the same.
+    pub(crate) fn confirmed(&self, selector: &ClusterSelector) -> Option<&Cluster> {
+        self.cluster(selector).filter(|_| self.confirmed.contains(selector))
+    }
+
+    /// Takes note of what EKS has told this client.
+    pub(crate) fn confirm(&mut self, told: &BTreeMap<ClusterSelector, Cluster>) {
+        self.confirmed = self
+            .clusters
+            .iter()
+            .filter(|(selector, cluster)| told.get(selector) == Some(cluster))
+            .map(|(selector, _)| selector.clone())
+            .collect();
     }
 }
 

@@ -168,7 +168,7 @@ impl Plan {
         let again = again.map_err(|error| stale(error.to_string()).caused_by(error))?;
         // The steps go to the API server that the plan was made with.
         for (cluster, known) in &self.hints.clusters {
-            if observed.cluster(cluster).is_some_and(|now| now != known) {
+            if observed.cluster(cluster) != Some(known) {
                 let detail = "EKS tells another endpoint, CA or issuer of the cluster".to_owned();
                 return Err(stale(detail).resource(format!("cluster {}", cluster.name)));
             }

@@ -16,6 +16,8 @@ pub use handle::{Canceller, Run};
 
 use crate::error::{Error, ErrorKind, Leftovers, Result};
 use crate::event::{Event, EventSink};
+use crate::grant::ClusterSelector;
+use crate::model::Cluster;
 use crate::observe::{Purpose, observe};
 use crate::plan::{Plan, Verb};
 use crate::ports::{Backend, CallLog, Clock};
@@ -27,6 +29,8 @@ use crate::schema::SchemaVersion;
 pub(crate) struct RunOptions {
     /// Look at the world first, and refuse a plan that is stale: for plans that were made earlier.
     pub(crate) recheck: bool,
+    /// What EKS has told this client of clusters.
+    pub(crate) told: BTreeMap<ClusterSelector, Cluster>,
     /// After the steps, wait this long for rollouts to complete; `None` does not wait.
     pub(crate) wait: Option<Duration>,
     /// How long a new role or policy may take until every part of IAM knows it.
@@ -152,14 +156,14 @@ impl Job {
             let purpose =
                 Purpose { remove_provider: self.plan.options.remove_provider, revoke: self.plan.verb == Verb::Revoke };
             let grants = self.plan.checked()?;
-            let observed = observe(self.backend.reads.as_ref(), &grants, &self.plan.hints, purpose).await?;
+            let mut hints = self.plan.hints.clone();
+            hints.confirm(&self.options.told);
+            let observed = observe(self.backend.reads.as_ref(), &grants, &hints, purpose).await?;
             self.plan.require_fresh(&observed)?;
         }
         for step in &self.plan.steps {
-            if let Some(cluster) = &step.target.cluster
-                && let Some(target) = step::kubernetes_target(cluster, &self.plan.hints)?
-            {
-                self.backend.writes.kubernetes(&target).await?;
+            if let Some(cluster) = &step.target.cluster {
+                self.backend.writes.kubernetes(&step::kubernetes_target(cluster, &self.plan.hints)?).await?;
             }
         }
         Ok(())
@@ -206,6 +210,7 @@ impl Job {
                         propagation: self.options.propagation,
                         progress: Arc::clone(progress),
                         clock: Arc::clone(clock),
+                        stop: self.stop.clone(),
                         new_role: self.plan.makes_role_of(step),
                         changed: AtomicBool::new(false),
                     };
@@ -308,7 +313,7 @@ impl Job {
     async fn open_rollouts(&self) -> Result<Vec<(String, String)>> {
         let mut open = Vec::new();
         for grant in self.plan.checked()? {
-            let Some(target) = step::kubernetes_target(&grant.grant.cluster, &self.plan.hints)? else { continue };
+            let target = step::kubernetes_target(&grant.grant.cluster, &self.plan.hints)?;
             if !grant.grant.scope.has_kubernetes() {
                 continue;
             }

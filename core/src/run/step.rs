@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::Progress;
+use tokio::sync::watch;
+
+use super::{Progress, Stop, stopped};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::grant::ClusterSelector;
 use crate::marks::CREATED_BY;
-use crate::model::{Arn, ClusterName, NewRole, Role, RoleName};
+use crate::model::{Arn, ClusterName, NewRole, Role, RoleName, ServiceAccount};
 use crate::observe::Hints;
 use crate::plan::{Action, Step};
 use crate::policy::Document;
@@ -24,6 +26,7 @@ pub(super) struct Performer {
     pub(super) propagation: Duration,
     pub(super) progress: Arc<Progress>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) stop: watch::Receiver<Stop>,
     /// Whether the plan makes the role that the step is about.
     pub(super) new_role: bool,
     /// Whether a call of the step took effect, so that a later failure of the step leaves something behind.
@@ -41,9 +44,9 @@ fn is_read(operation: &str) -> bool {
     ["Get", "List", "Describe", "get ", "list ", "read"].iter().any(|verb| action.starts_with(verb))
 }
 
-/// Which API server; `None` when the cluster's facts were never read although the grant has an AWS half.
-pub(super) fn kubernetes_target(cluster: &ClusterSelector, hints: &Hints) -> Result<Option<KubernetesTarget>> {
-    Ok(Some(KubernetesTarget { name: ClusterName::new(&cluster.name)?, cluster: hints.cluster(cluster).cloned() }))
+/// Which API server.
+pub(super) fn kubernetes_target(cluster: &ClusterSelector, hints: &Hints) -> Result<KubernetesTarget> {
+    Ok(KubernetesTarget { name: ClusterName::new(&cluster.name)?, cluster: hints.cluster(cluster).cloned() })
 }
 
 impl Performer {
@@ -63,13 +66,7 @@ impl Performer {
     }
 
     async fn on_cluster(&self) -> Result<bool> {
-        let Some(cluster) = &self.step.target.cluster else {
-            return Err(Error::new(ErrorKind::Unexpected, "the step names no cluster"));
-        };
-        let Some(target) = kubernetes_target(cluster, &self.hints)? else {
-            return Err(Error::new(ErrorKind::Unexpected, "the plan does not know the cluster"));
-        };
-        let port = self.backend.writes.kubernetes(&target).await?;
+        let port = self.backend.writes.kubernetes(&self.kubernetes_target()?).await?;
         match &self.step.action {
             Action::ApplyServiceAccount { create, apply } => self.service_account(port.as_ref(), *create, apply).await,
             Action::RestoreServiceAccount { restore } => port.restore_service_account(restore).await.map(|()| false),
@@ -82,6 +79,13 @@ impl Performer {
         }
     }
 
+    fn kubernetes_target(&self) -> Result<KubernetesTarget> {
+        let Some(cluster) = &self.step.target.cluster else {
+            return Err(Error::new(ErrorKind::Unexpected, "the step names no cluster"));
+        };
+        kubernetes_target(cluster, &self.hints)
+    }
+
     async fn service_account(
         &self,
         port: &dyn KubernetesWrite,
@@ -91,6 +95,13 @@ impl Performer {
         let created = port.apply_service_account(apply).await?;
         if create && !created {
             self.took_effect();
+            // Ours, from an attempt whose answer was lost or another run of the same grant? Then nobody else has a field of it.
+            let cluster = self.kubernetes_target()?;
+            let found = self.backend.reads.kubernetes(&cluster).await?;
+            let found = found.service_account(&apply.namespace, &apply.name).await?;
+            if found.is_some_and(|found| is_all_of(&found, apply)) {
+                return Ok(true);
+            }
             // Somebody else made it since the plan: it is theirs, so our mark must go, and the reader must see the new plan.
             let mut theirs = apply.clone();
             theirs.annotations.remove(CREATED_BY);
@@ -335,14 +346,23 @@ impl Performer {
                 )
                 .remedy("plan again: an empty plan says that IAM has caught up"));
             }
-            self.wait(pause, "the trust policy reads back as written").await;
+            self.wait(pause, "the trust policy reads back as written").await?;
             pause = (pause * 2).min(Duration::from_secs(4));
         }
     }
 
-    async fn wait(&self, pause: Duration, reason: &str) {
+    /// Waits, unless the run is to stop: no call is under way here, and none must begin any more.
+    async fn wait(&self, pause: Duration, reason: &str) -> Result<()> {
         self.progress.tell(Event::Waiting { step: self.step.id, reason: reason.to_owned() });
-        self.clock.sleep(pause).await;
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            biased;
+            () = stopped(&mut stop, Stop::Gently) => {
+                Err(Error::new(ErrorKind::Cancelled, format!("the run was cancelled while it waited until {reason}"))
+                    .remedy("`apply` again continues from here; `revoke` takes back what is done"))
+            }
+            () = self.clock.sleep(pause) => Ok(()),
+        }
     }
 
     /// Retries while IAM does not yet know a principal that was just created, and on nothing else.
@@ -381,7 +401,7 @@ impl Performer {
         loop {
             match call().await {
                 Err(error) if again(&error) && self.clock.elapsed() + pause <= deadline => {
-                    self.wait(pause, reason).await;
+                    self.wait(pause, reason).await?;
                     pause = (pause * 2).min(Duration::from_secs(4));
                 }
                 result => return result,
@@ -403,6 +423,13 @@ fn contains(
     some: &std::collections::BTreeMap<String, String>,
 ) -> bool {
     some.iter().all(|(key, value)| all.get(key) == Some(value))
+}
+
+/// Whether a service account holds what an apply set, and nothing of anybody else. The controllers that hand out token secrets write `secrets`.
+fn is_all_of(found: &ServiceAccount, apply: &ServiceAccountApply) -> bool {
+    let of_others = |field: &String| field != ".secrets" && field != ".imagePullSecrets";
+    let alone = found.owners.iter().all(|owner| owner.manager == apply.manager || !owner.fields.iter().any(of_others));
+    alone && found.annotations == apply.annotations && found.labels == apply.labels
 }
 
 fn stale(what: &str) -> Error {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use podrole::memory::Memory;
-use podrole::{Client, ErrorKind, Leftovers, Receipt};
+use podrole::{Client, ErrorKind, Event, Leftovers, Receipt};
 
 use crate::support::{Scenario, assert_same, scenarios, seed_grant};
 
@@ -70,4 +70,24 @@ async fn what_takes_too_long_is_an_error_from_which_another_apply_goes_on() {
     tokio::time::advance(lag).await;
     Client::in_memory(&memory).apply(&scenario.grant).await.unwrap();
     assert_same(&straight.world().comparable(), &memory.world().comparable(), "applied again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_ends_the_waiting_and_no_call_begins_after_it() {
+    for times in [1, 2] {
+        let scenario = scenarios().into_iter().find(|scenario| scenario.name == "everything").unwrap();
+        let memory = scenario.prepare().await;
+        memory.set_lag(Duration::from_mins(5));
+        let mut run = Client::in_memory(&memory).apply(&scenario.grant).start().await.unwrap();
+        while !matches!(run.next_event().await, Some(Event::Waiting { .. })) {}
+        (0..times).for_each(|_| run.cancel());
+        let begun = tokio::time::Instant::now();
+        let error = run.finish().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Cancelled, "{error:#}");
+        assert!(error.get_receipt().is_some());
+        assert_eq!(begun.elapsed(), Duration::ZERO, "it did not wait on");
+        let calls = memory.calls().len();
+        tokio::time::sleep(Duration::from_mins(10)).await;
+        assert_eq!(memory.calls().len(), calls, "nothing goes on in silence");
+    }
 }

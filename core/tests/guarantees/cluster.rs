@@ -1,9 +1,15 @@
 //! Guarantee 6: the right cluster. The opt-out for tunnels belongs to the real connection and is tested with it, in `kubernetes/tests/access.rs`.
 
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
 use podrole::grant::Scope;
 use podrole::memory::{Memory, World, WorldCluster, WorldNamespace, WorldWorkload};
 use podrole::model::{Arn, ClusterName};
-use podrole::{Client, ErrorKind, Grant, Leftovers};
+use podrole::ports::{
+    AwsTarget, Backend, Clock, EksRead, FilesRead, IamRead, KubernetesRead, KubernetesTarget, Reads, StsRead,
+};
+use podrole::{Client, ErrorKind, Grant, Leftovers, Plan, Result};
 
 use crate::support::{CLUSTER, ISSUER, NAMESPACE, ROLE_ARN, SERVICE_ACCOUNT, assert_same, crowded, seed_grant};
 
@@ -87,4 +93,67 @@ async fn without_an_aws_half_there_is_nothing_to_compare_and_the_plan_says_so() 
     let said = plan.notices.iter().any(|notice| notice.message.contains("is not checked"));
     assert!(said, "{plan}");
     assert!(!ISSUER.is_empty());
+}
+
+/// The reading half, which writes down whose API servers were asked for.
+struct Watching {
+    inner: Arc<dyn Reads>,
+    endpoints: Arc<Mutex<Vec<Option<String>>>>,
+}
+
+#[async_trait]
+impl Reads for Watching {
+    async fn eks(&self, target: &AwsTarget) -> Result<Arc<dyn EksRead>> {
+        self.inner.eks(target).await
+    }
+
+    async fn iam(&self, target: &AwsTarget) -> Result<Arc<dyn IamRead>> {
+        self.inner.iam(target).await
+    }
+
+    async fn sts(&self, target: &AwsTarget) -> Result<Arc<dyn StsRead>> {
+        self.inner.sts(target).await
+    }
+
+    async fn kubernetes(&self, target: &KubernetesTarget) -> Result<Arc<dyn KubernetesRead>> {
+        let endpoint = target.cluster.as_ref().and_then(|cluster| cluster.endpoint.clone());
+        self.endpoints.lock().unwrap().push(endpoint);
+        self.inner.kubernetes(target).await
+    }
+
+    fn files(&self) -> Arc<dyn FilesRead> {
+        self.inner.files()
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.inner.clock()
+    }
+}
+
+#[tokio::test]
+async fn where_a_saved_plan_says_that_the_api_server_is_gets_no_call_before_eks_says_so() {
+    let kubernetes =
+        Grant::new("devops_aurora", format!("{NAMESPACE}/{SERVICE_ACCOUNT}"), ROLE_ARN).scope(Scope::Kubernetes);
+    for grant in [seed_grant(), kubernetes] {
+        let memory = Memory::new(crowded());
+        let told = Client::in_memory(&memory).plan(&seed_grant()).await.unwrap();
+        let plan = Client::in_memory(&memory).plan(&grant).await.unwrap();
+        let mut forged: serde_json::Value = serde_json::from_str(&plan.to_json()).unwrap();
+        forged["hints"]["clusters"] = serde_json::to_value(&told.hints.clusters).unwrap();
+        forged["hints"]["clusters"][0][1]["endpoint"] = "https://attacker.example".into();
+        let forged = Plan::from_json(&forged.to_string()).unwrap();
+        let Backend { reads, writes } = memory.backend();
+        let endpoints = Arc::default();
+        let reads = Arc::new(Watching { inner: reads, endpoints: Arc::clone(&endpoints) });
+        let client = Client::with_backend(Backend { reads, writes });
+        // It has been told otherwise before, too.
+        for _ in 0..2 {
+            let error = client.apply(forged.clone()).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::PlanStale, "{error:#}");
+            assert!(!client.plan(&seed_grant()).await.unwrap().is_empty());
+        }
+        let asked = endpoints.lock().unwrap().clone();
+        assert!(!asked.is_empty() && !asked.contains(&Some("https://attacker.example".to_owned())), "{asked:?}");
+        assert!(memory.calls().iter().all(|call| !call.write));
+    }
 }

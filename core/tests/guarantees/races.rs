@@ -1,16 +1,17 @@
 //! Guarantee 2: each write checks again what it relies on, where the API allows it. Here somebody acts between the look and the write.
 
+use std::future::IntoFuture as _;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use podrole::memory::{AccountRole, Memory, World, WorldServiceAccount};
 use podrole::model::{Arn, Issuer, PolicyName};
 use podrole::ports::{AwsTarget, Backend, FilesWrite, IamWrite, KubernetesTarget, KubernetesWrite, Writes};
-use podrole::{Client, Error, ErrorKind, Grant, Result};
+use podrole::{Client, Error, ErrorKind, Grant, Receipt, Result};
 
 use crate::support::{
-    ISSUER, ROLE, S3_READ, SERVICE_ACCOUNT, account, account_mut, allow, bare_grant, crowded, foreign_trust, put_role,
-    put_service_account, role, role_mut, seed_grant, service_account,
+    ISSUER, ROLE, S3_READ, SERVICE_ACCOUNT, account, account_mut, allow, assert_same, bare_grant, crowded,
+    foreign_trust, put_role, put_service_account, role, role_mut, seed_grant, service_account,
 };
 
 type Edit = Box<dyn FnOnce(&mut World) + Send>;
@@ -68,6 +69,23 @@ async fn a_role_that_somebody_creates_first_is_theirs() {
     let role = role(&world, ROLE).unwrap();
     assert!(role.trust.same_meaning(&foreign_trust()) && role.attached_policies.is_empty());
     assert_eq!(role.tags.len(), 1, "{:?}", role.tags);
+}
+
+#[tokio::test]
+async fn two_runs_of_one_grant_at_the_same_time_leave_nothing_behind() {
+    let memory = Memory::new(crowded());
+    let client = Client::in_memory(&memory);
+    let before = memory.world();
+    let (one, two) = tokio::join!(client.apply(&seed_grant()).into_future(), client.apply(&seed_grant()).into_future());
+    for result in [one, two] {
+        assert!(
+            result.as_ref().map_or_else(|error| error.kind() == ErrorKind::PlanStale, Receipt::is_complete),
+            "{result:?}"
+        );
+    }
+    client.apply(&seed_grant()).await.unwrap();
+    client.revoke(&seed_grant()).await.unwrap();
+    assert_same(&before.comparable(), &memory.world().comparable(), "after the undo");
 }
 
 #[tokio::test]
