@@ -37,7 +37,8 @@ usage: cargo run --example NAME [-- OPTIONS]
   --service-account NAME  namespace/name, default devops-aurora-1/connections-serviceaccount-s3
   --role NAME             default connections-role-test
   --policy NAME           may be given several times; default AmazonS3FullAccess
-  --deployment NAME       may be given several times; default connections-app";
+  --deployment NAME       may be given several times; default connections-app
+With --real and a cluster or role of your own, no policy and no deployment are the default.";
 
 /// Reads the command line of an example that takes no options.
 ///
@@ -128,10 +129,12 @@ impl Options {
             }
         }
         let or = |value: Option<String>, usual: &str| value.unwrap_or_else(|| usual.to_owned());
+        // What the written procedure asks for is not put on roles and workloads of somebody's own.
+        let own = real && (cluster.is_some() || role.is_some());
         let several =
-            |values: Vec<String>, usual: &str| if values.is_empty() { vec![usual.to_owned()] } else { values };
-        let grant = Grant::new(or(cluster, CLUSTER), or(service_account, SERVICE_ACCOUNT), or(role, ROLE))
-            .description("testing sa role for pod");
+            |values: Vec<String>, usual: &str| if values.is_empty() && !own { vec![usual.to_owned()] } else { values };
+        let grant = Grant::new(or(cluster, CLUSTER), or(service_account, SERVICE_ACCOUNT), or(role, ROLE));
+        let grant = if own { grant } else { grant.description("testing sa role for pod") };
         let grant = several(policies, POLICY).into_iter().fold(grant, Grant::policy);
         let grant = several(deployments, DEPLOYMENT).into_iter().fold(grant, Grant::deployment);
         Ok(Some(Self { real, plan, keep, kubeconfig: kubeconfig.map(PathBuf::from), grant, yes }))
@@ -212,6 +215,12 @@ mod tests {
             .deployment("x");
         assert_eq!(grant, Some(wanted));
         assert!(read(&["--role", "r", "--help"]).is_ok_and(|options| options.is_none()));
+    }
+
+    #[test]
+    fn real_services_get_nothing_that_was_not_asked_for() {
+        let options = read(&["--real", "--cluster", "mine", "--service-account", "a/b", "--role", "r"]).ok().flatten();
+        assert_eq!(options.map(|options| options.grant), Some(Grant::new("mine", "a/b", "r")));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
 use super::role_settings::check_tag_count;
-use super::words::{describe, document_change, own_tags};
+use super::words::{document_changes, own_tags};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::{Manage, PolicyContent};
 use crate::marks::{self, CREATED_BY, RoleRecord};
@@ -107,17 +107,15 @@ impl Builder<'_> {
             let tags = BTreeMap::from([(CREATED_BY.to_owned(), self.options.owner.clone()), user]);
             self.set_policy(scene, arn, document, tags.clone());
             let size = document.size();
+            let mut changes = document_changes(None, document);
+            changes.extend([Change::add("size", format!("{size} characters")), own_tags(&tags)]);
             return Ok(Some(self.aws(
                 scene,
                 Draft {
                     summary: format!("create {resource}"),
                     why: "the grant has its document".to_owned(),
                     resource,
-                    changes: vec![
-                        Change::add("document", describe(document)),
-                        Change::add("size", format!("{size} characters")),
-                        own_tags(&tags),
-                    ],
+                    changes,
                     after: after.to_vec(),
                     action: Action::CreatePolicy {
                         policy: NewPolicy { arn: arn.clone(), description: None, document: document.clone(), tags },
@@ -157,7 +155,7 @@ impl Builder<'_> {
             let prune = (versions.len() >= limit)
                 .then(|| versions.iter().find(|version| !version.default).map(|version| version.id.clone()))
                 .flatten();
-            let mut changes = vec![document_change(current.as_ref(), document)];
+            let mut changes = document_changes(current.as_ref(), document);
             if let Some(prune) = &prune {
                 changes.push(Change::remove("version", format!("{prune} (the oldest; IAM keeps {limit})")));
             }
@@ -401,7 +399,7 @@ impl Builder<'_> {
                             summary: format!("{verb} inline policy {name} of {resource}"),
                             why: "the grant has its document".to_owned(),
                             resource: format!("inline policy {name} of {resource}"),
-                            changes: vec![document_change(before.as_ref(), document)],
+                            changes: document_changes(before.as_ref(), document),
                             after: after.to_vec(),
                             action: Action::PutInlinePolicy {
                                 role: role.clone(),

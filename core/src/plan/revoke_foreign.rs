@@ -4,7 +4,7 @@ use super::Level;
 use super::action::Action;
 use super::builder::{Builder, Draft, Scene};
 use super::trust::{Without, trust_requests, without};
-use super::words::document_change;
+use super::words::document_changes;
 use crate::error::Result;
 use crate::marks;
 use crate::model::{PolicyName, Role, RoleName};
@@ -29,7 +29,7 @@ impl Builder<'_> {
                 summary: format!("put back inline policy {name} of role {}", role.name),
                 why: "podrole took it over".to_owned(),
                 resource: format!("inline policy {name} of role {}", role.name),
-                changes: vec![document_change(Some(written), before)],
+                changes: document_changes(Some(written), before),
                 after: after.to_vec(),
                 action: Action::PutInlinePolicy {
                     role: role.name.clone(),

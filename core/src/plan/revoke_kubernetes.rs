@@ -10,7 +10,8 @@ use super::ownership::{ANNOTATIONS, LABELS, owned};
 use crate::error::Result;
 use crate::kustomize::{self, WorkloadTarget};
 use crate::marks::{self, CREATED_BY, FORMER, IDENTITY, Taken, WORKLOADS};
-use crate::model::{ServiceAccount, WorkloadRef};
+use crate::model::{Pod, ServiceAccount, Workload, WorkloadRef};
+use crate::observe::Read;
 use crate::ports::ServiceAccountApply;
 
 impl Builder<'_> {
@@ -41,6 +42,8 @@ impl Builder<'_> {
                 self.restore(scene, workload, "podrole pointed it at the service account", Vec::new())
             })
             .collect();
+        let leaving: Vec<WorkloadRef> =
+            pointed.iter().chain(&restarted).filter(|workload| self.leaves(scene, workload)).cloned().collect();
         for wanted in &grant.grant.kustomizations {
             let Ok((text, files)) = self.kustomization_files(&wanted.path) else { continue };
             let target = WorkloadTarget {
@@ -70,8 +73,10 @@ impl Builder<'_> {
                 && owner.fields.iter().any(|field| field != ".secrets")
         });
         let created = self.is_ours(&found.annotations);
-        let strangers = if created { self.pods_of_others(scene, &found) } else { Vec::new() };
-        let delete = created && !others && strangers.is_empty();
+        let in_use = if created { self.in_use(scene, &leaving) } else { None };
+        let delete = created && !others && in_use.is_none();
+        let waits = in_use.is_some() && !others;
+        let found_mark = found.annotations.get(CREATED_BY).cloned();
         let keep: BTreeMap<String, String> = found
             .annotations
             .iter()
@@ -101,10 +106,9 @@ impl Builder<'_> {
             ));
             return Ok(steps);
         }
-        if !strangers.is_empty() {
+        if let Some(in_use) = in_use {
             let message = format!(
-                "podrole created it, but pods of others run as it: {}; it stays, without podrole's annotations",
-                strangers.join(", ")
+                "podrole created it, but {in_use}; it stays, without its role, until an undo finds no such pods: without it none could start"
             );
             self.note(Level::Warning, &resource, message);
         } else if created {
@@ -123,30 +127,39 @@ impl Builder<'_> {
         {
             self.note(Level::Info, &resource, format!("podrole did not set its annotation with {arn}: that stays"));
         }
-        self.strip(scene, &left, &BTreeMap::new(), &mut steps);
+        // The mark stays as long as only pods are in the way, so that a later undo finds it.
+        let mark = found_mark.filter(|_| waits).map(|owner| (CREATED_BY.to_owned(), owner));
+        self.strip(scene, &left, &mark.into_iter().collect(), &mut steps);
         Ok(steps)
     }
 
-    /// The pods that run as a service account without belonging to a workload that podrole pointed at it.
-    fn pods_of_others(&self, scene: &Scene<'_>, found: &ServiceAccount) -> Vec<String> {
+    /// Whether the undo gives a workload new pods, so that those which run as the service account now go.
+    fn leaves(&self, scene: &Scene<'_>, workload: &WorkloadRef) -> bool {
+        let found = self.world.workload(&scene.grant.grant.cluster, workload);
+        found.is_some_and(|found| !found.paused && !found.selector.is_empty() && self.is_restored(scene, found))
+    }
+
+    /// Who runs as the service account and goes on doing so, in words.
+    fn in_use(&self, scene: &Scene<'_>, leaving: &[WorkloadRef]) -> Option<String> {
         let grant = scene.grant;
         let cluster = &grant.grant.cluster;
-        let recorded = marks::recorded_workloads(&found.annotations, &grant.namespace);
-        let wanted = grant.workloads.iter().map(|wanted| &wanted.workload);
-        let known: Vec<_> =
-            wanted.chain(&recorded).filter_map(|workload| self.world.workload(cluster, workload)).collect();
-        let pods = self.world.pods(cluster, &grant.namespace, &grant.service_account).into_iter().flatten();
-        let of_others = pods.filter(|pod| {
-            let selects = |selector: &BTreeMap<String, String>| {
-                selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value))
-            };
-            // The workload of a kustomization is not read, so its pods are told by their names.
-            let of_file = |name: &str| pod.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
-            let known = known.iter().any(|workload| selects(&workload.selector))
-                || grant.grant.kustomizations.iter().any(|wanted| of_file(&wanted.name));
-            !pod.ending && !known
-        });
-        of_others.map(|pod| pod.name.clone()).collect()
+        let read = Read::Pods {
+            cluster: cluster.clone(),
+            namespace: grant.namespace.clone(),
+            service_account: grant.service_account.clone(),
+        };
+        let Some(pods) = self.world.pods(cluster, &grant.namespace, &grant.service_account) else {
+            let reason = self.world.unknown(&read).unwrap_or("they were not read");
+            return Some(format!("whether pods run as it is not known ({reason})"));
+        };
+        let leaving: Vec<_> = leaving.iter().filter_map(|workload| self.world.workload(cluster, workload)).collect();
+        let goes = |pod: &Pod| {
+            let selects =
+                |workload: &&Workload| workload.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value));
+            pod.ending || leaving.iter().any(selects)
+        };
+        let staying: Vec<&str> = pods.iter().filter(|pod| !goes(pod)).map(|pod| pod.name.as_str()).collect();
+        (!staying.is_empty()).then(|| format!("pods run as it that this undo does not replace: {}", staying.join(", ")))
     }
 
     /// Whether podrole only replaced the pods of a workload that ran as the service account before.

@@ -26,9 +26,16 @@ pub(super) struct TrustChange {
 }
 
 impl Builder<'_> {
-    /// Says of patterns that hold for several namespaces who gets the role by them.
+    /// Says of patterns that hold for several namespaces, and of the account of pods that name none, who gets the role by them.
     pub(super) fn broad_subjects(&mut self, scene: &Scene<'_>) {
         let grant = scene.grant;
+        for subject in grant.subjects.iter().filter(|subject| subject.name == "default") {
+            self.note(
+                Level::Warning,
+                format!("role {}", grant.role),
+                format!("{}/default is what every pod of the namespace runs as that names no service account: all of them get the role", subject.namespace),
+            );
+        }
         for subject in grant.subjects.iter().filter(|subject| subject.namespace.contains('*')) {
             self.note(
                 Level::Warning,

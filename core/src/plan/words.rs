@@ -3,29 +3,50 @@
 use std::collections::BTreeMap;
 
 use super::action::Change;
-use crate::grant::{OWN_PREFIX, short_hash};
+use crate::grant::OWN_PREFIX;
 use crate::policy::Document;
 
-/// The most characters of a document that a plan shows.
+/// The most characters that a plan shows of a statement of ours, and of what is removed.
 const SHOWN: usize = 200;
 
-/// A document, or the beginning of a long one with what tells it from others.
+/// A document that goes, or the beginning of a long one.
 pub(super) fn describe(document: &Document) -> String {
-    let text = document.to_json();
+    let text = spaced(&document.to_json());
     let length = text.chars().count();
     if length <= SHOWN {
         return text;
     }
     let beginning: String = text.chars().take(SHOWN - 1).collect();
-    format!("{beginning}… ({length} characters, SHA-256 {}…)", short_hash(&text))
+    format!("{beginning}… ({length} characters)")
 }
 
-/// A document before and after.
-pub(super) fn document_change(before: Option<&Document>, after: &Document) -> Change {
-    match before {
-        None => Change::add("document", describe(after)),
-        Some(before) => text_change("document", &before.to_json(), &after.to_json()),
+/// A document before and after: every statement that comes or goes, whole, for one that is not seen is not agreed to.
+pub(super) fn document_changes(before: Option<&Document>, after: &Document) -> Vec<Change> {
+    let now = after.statement_texts();
+    let former = before.map(Document::statement_texts).unwrap_or_default();
+    let removed =
+        former.iter().filter(|text| !now.contains(text)).map(|text| Change::remove("statement", spaced(text)));
+    let added = now.iter().filter(|text| !former.contains(text)).map(|text| Change::add("statement", spaced(text)));
+    let mut changes: Vec<Change> = removed.chain(added).collect();
+    if changes.is_empty() {
+        let before = before.map(|document| spaced(&document.to_json()));
+        changes.push(Change::new("document", before, Some(spaced(&after.to_json()))));
     }
+    changes
+}
+
+/// Compact JSON with blanks behind commas and colons, where lines can be broken.
+fn spaced(json: &str) -> String {
+    let (mut text, mut quoted, mut escaped) = (String::with_capacity(json.len()), false, false);
+    for c in json.chars() {
+        text.push(c);
+        quoted ^= c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        if !quoted && matches!(c, ',' | ':') {
+            text.push(' ');
+        }
+    }
+    text
 }
 
 /// Two texts, of long ones from shortly before they differ.

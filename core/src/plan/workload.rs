@@ -207,6 +207,17 @@ impl Builder<'_> {
             .then(|| format!("{old} of its pods were made before the annotation and keep the credentials they have"))
     }
 
+    /// Whether the undo changes a workload's template: it gets its former service account again, which nobody but podrole may want otherwise, or
+    /// loses the mark that restarted it.
+    pub(super) fn is_restored(&self, scene: &Scene<'_>, found: &Workload) -> bool {
+        let ours = found.service_account.as_deref() == Some(scene.grant.service_account.as_str());
+        if found.annotations.contains_key(FORMER) {
+            ours && others(&found.owners, FIELD, self.manager()).is_empty()
+        } else {
+            found.template_annotations.contains_key(IDENTITY)
+        }
+    }
+
     /// Whether the service account of a workload was set by this owner, and by nobody else since.
     fn points(&self, found: &Workload) -> bool {
         found.owners.iter().any(|owner| owner.manager == self.manager() && owner.apply && owner.fields.contains(FIELD))
@@ -234,7 +245,20 @@ impl Builder<'_> {
             self.note(Level::Info, workload.to_string(), message);
             return None;
         }
-        let service_account = former.clone().filter(|_| ours);
+        let co_owners = others(&found.owners, FIELD, self.manager());
+        if former.is_some() && ours && !self.is_restored(scene, &found) {
+            let names: Vec<&str> = co_owners.iter().map(|owner| owner.manager.as_str()).collect();
+            let message = format!("{} sets its service account to {runs_as} too: that stays", names.join(", "));
+            self.note(Level::Warning, workload.to_string(), message);
+            if !self.points(&found) {
+                return None;
+            }
+        }
+        if found.paused {
+            let message = "its rollouts are on hold: its pods keep the service account and the credentials they have";
+            self.note(Level::Warning, workload.to_string(), message);
+        }
+        let service_account = former.clone().filter(|_| self.is_restored(scene, &found));
         if former.is_some() && !ours {
             self.note(
                 Level::Info,

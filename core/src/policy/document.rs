@@ -137,6 +137,11 @@ impl Document {
         }
     }
 
+    /// Each statement as compact JSON with the keys in a fixed order.
+    pub(crate) fn statement_texts(&self) -> Vec<String> {
+        self.statement_values().into_iter().map(|statement| compact(&Ordered::statement(statement))).collect()
+    }
+
     /// The same document with other statements.
     pub(super) fn with_statements(&self, statements: Vec<Value>) -> Self {
         let mut value = self.0.clone();

@@ -105,6 +105,10 @@ impl<'a> Ordered<'a> {
         Self { value, level: Level::Document }
     }
 
+    pub(super) fn statement(value: &'a Value) -> Self {
+        Self { value, level: Level::Statement }
+    }
+
     /// A value whose keys are sorted by name only.
     pub(super) fn sorted(value: &'a Value) -> Self {
         Self { value, level: Level::Inside }

@@ -92,9 +92,7 @@ impl Checks<'_> {
             return;
         }
         let rollout = &found.rollout;
-        if found.paused {
-            self.say(CheckKind::Rollout, &resource, Status::Warned, "its rollouts are paused", "resume it");
-        } else if let Some(failure) = &rollout.failure {
+        if let Some(failure) = &rollout.failure {
             self.say(
                 CheckKind::Rollout,
                 &resource,
@@ -109,11 +107,13 @@ impl Checks<'_> {
             let message = format!("{} of {} pods run with it", rollout.available, rollout.desired);
             self.say(CheckKind::Rollout, &resource, Status::Passed, message, "");
         } else {
+            let why = if found.paused { "its rollouts are on hold, and this one" } else { "its rollout" };
             let message = format!(
-                "its rollout is not complete: {} of {} pods updated, {} available, {} in all",
+                "{why} is not complete: {} of {} pods updated, {} available, {} in all",
                 rollout.updated, rollout.desired, rollout.available, rollout.total
             );
-            self.say(CheckKind::Rollout, &resource, Status::Failed, message, "wait for it, or see its events");
+            let remedy = if found.paused { "resume it, or replace its pods" } else { "wait for it, or see its events" };
+            self.say(CheckKind::Rollout, &resource, Status::Failed, message, remedy);
         }
         let read = Read::Pods {
             cluster: cluster.clone(),
@@ -141,15 +141,19 @@ impl Checks<'_> {
             let message = format!("{old} of its pods are older than the annotation and do not have the role");
             self.say(CheckKind::Rollout, &resource, Status::Failed, message, "restart it, or apply the grant");
         } else if !pods.is_empty() && rollout.is_complete() {
-            self.credentials(&resource, &pods, role_arn);
+            let own = found.containers.iter().map(|container| container.name.clone()).collect();
+            self.credentials(&resource, &pods, &own, role_arn);
+        } else if pods.is_empty() && rollout.is_complete() && rollout.available > 0 {
+            let message = "its pods were not found among those of the service account";
+            self.say(CheckKind::Credentials, &resource, Status::Skipped, message, "look at what its pods run as");
         }
     }
 
     /// Whether the pod-identity webhook gave the pods the role, and whether an SDK in them would use it.
-    fn credentials(&mut self, resource: &str, pods: &[&Pod], role_arn: &str) {
+    fn credentials(&mut self, resource: &str, pods: &[&Pod], own: &BTreeSet<String>, role_arn: &str) {
         let mut found: BTreeMap<(Status, String), usize> = BTreeMap::new();
         for pod in pods {
-            for finding in lacks(pod, role_arn, self.grant.audience.as_str()) {
+            for finding in lacks(pod, own, role_arn, self.grant.audience.as_str()) {
                 *found.entry(finding).or_default() += 1;
             }
         }
@@ -165,15 +169,22 @@ impl Checks<'_> {
     }
 }
 
-/// What keeps the containers of a pod from the role. Those that an annotation takes out are meant to do without.
-fn lacks(pod: &Pod, role_arn: &str, audience: &str) -> BTreeSet<(Status, String)> {
+/// What keeps the containers of a pod from the role. Those that an annotation takes out are meant to do without; those that the workload does
+/// not name are another webhook's.
+fn lacks(pod: &Pod, own: &BTreeSet<String>, role_arn: &str, audience: &str) -> BTreeSet<(Status, String)> {
     let skipped: Vec<&str> =
         pod.annotations.get(SKIP_CONTAINERS).into_iter().flat_map(|names| names.split(',')).collect();
-    let containers = pod.containers.iter().filter(|container| !skipped.contains(&container.name.as_str()));
-    containers
+    let judged = || pod.containers.iter().filter(|container| !skipped.contains(&container.name.as_str()));
+    if !judged().any(|container| own.contains(&container.name)) {
+        return BTreeSet::from([(Status::Failed, "no container was given the role".to_owned())]);
+    }
+    judged()
         .flat_map(|container| {
-            let own = container_lacks(container, role_arn, audience);
-            own.into_iter().map(|(status, what)| (status, format!("container {} {what}", container.name)))
+            let lacks = container_lacks(container, role_arn, audience);
+            lacks.into_iter().map(|(status, what)| {
+                let status = if own.contains(&container.name) { status } else { Status::Warned };
+                (status, format!("container {} {what}", container.name))
+            })
         })
         .collect()
 }
@@ -183,6 +194,14 @@ fn container_lacks(container: &Container, role_arn: &str, audience: &str) -> Vec
     for preset in ["AWS_ACCESS_KEY_ID", "AWS_CONTAINER_CREDENTIALS_FULL_URI"] {
         if container.env.contains_key(preset) {
             found.push((Status::Failed, format!("has {preset}, which may come before the role")));
+        }
+    }
+    for preset in ["AWS_PROFILE", "AWS_SHARED_CREDENTIALS_FILE"] {
+        if container.env.contains_key(preset) {
+            found.push((
+                Status::Warned,
+                format!("has {preset}: some SDKs take credentials of a profile before the role"),
+            ));
         }
     }
     for source in &container.env_from {

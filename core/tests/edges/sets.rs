@@ -12,7 +12,9 @@ async fn plan(memory: &Memory, grants: &[Grant], revoke: bool) -> Plan {
     let checked: Vec<_> = grants.iter().map(|grant| grant.check().unwrap()).collect();
     let reads = memory.backend().reads;
     let options = PlanOptions::default();
-    let observed = observe(reads.as_ref(), &checked, &Hints::default(), Purpose::default()).await.unwrap();
+    let observed = observe(reads.as_ref(), &checked, &Hints::default(), Purpose { revoke: true, ..Purpose::default() })
+        .await
+        .unwrap();
     if revoke {
         plan_revoke(&checked, &observed, &options, None).unwrap()
     } else {
@@ -110,7 +112,10 @@ async fn two_grants_that_would_undo_each_other_are_refused() {
     ] {
         let checked = [first.check().unwrap(), second.check().unwrap()];
         let reads = memory.backend().reads;
-        let observed = observe(reads.as_ref(), &checked, &Hints::default(), Purpose::default()).await.unwrap();
+        let observed =
+            observe(reads.as_ref(), &checked, &Hints::default(), Purpose { revoke: true, ..Purpose::default() })
+                .await
+                .unwrap();
         let error = plan_apply(&checked, &observed, &PlanOptions::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:#}");
         assert!(error.message().contains(what), "{error:#}");

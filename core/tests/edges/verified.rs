@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use podrole::memory::{Memory, WorldServiceAccount, WorldWorkload};
-use podrole::model::{Container, WorkloadKind};
+use podrole::memory::{Fault, FaultEffect, Memory, World, WorldServiceAccount, WorldWorkload};
+use podrole::model::{Container, FieldOwner, WorkloadKind};
 use podrole::verify::{CheckKind, Status};
 use podrole::{Client, ErrorKind, Grant};
 
 use crate::support::{
-    NAMESPACE, ROLE, SERVICE_ACCOUNT, bare_grant, crowded, document, namespace_mut, put_service_account, put_workload,
-    role, role_mut, seed_grant, service_account,
+    NAMESPACE, ROLE, SERVICE_ACCOUNT, bare_grant, crowded, deployment, document, namespace_mut, put_service_account,
+    put_workload, role, role_mut, seed_grant, service_account,
 };
 
 /// The checks of a kind that a grant comes to, with their messages.
@@ -116,6 +116,49 @@ async fn a_container_that_is_left_out_on_purpose_is_no_failure() {
 }
 
 #[tokio::test]
+async fn pods_all_of_whose_containers_are_left_out_do_not_have_the_role() {
+    let memory = with_template(|app| {
+        let all = app.containers[0].name.clone();
+        app.template_annotations.insert("eks.amazonaws.com/skip-containers".to_owned(), all);
+    });
+    Client::in_memory(&memory).apply(&seed_grant()).wait(Duration::from_mins(1)).await.unwrap();
+    let found = checks(&memory, &seed_grant(), CheckKind::Credentials).await;
+    let [(Status::Failed, message)] = found.as_slice() else { panic!("{found:?}") };
+    assert!(message.contains("no container was given the role"), "{message}");
+}
+
+#[tokio::test]
+async fn a_container_that_another_webhook_added_is_no_failure_of_the_grant() {
+    let memory = Memory::new(crowded());
+    Client::in_memory(&memory).apply(&seed_grant()).wait(Duration::from_mins(1)).await.unwrap();
+    memory.edit(|world| {
+        for pod in namespace_mut(world).pods.values_mut() {
+            pod.containers.push(Container { name: "vault-agent".to_owned(), ..Container::default() });
+        }
+    });
+    let found = checks(&memory, &seed_grant(), CheckKind::Credentials).await;
+    let [(Status::Warned, message)] = found.as_slice() else { panic!("{found:?}") };
+    assert!(message.contains("vault-agent was not given the role"), "{message}");
+}
+
+#[tokio::test]
+async fn a_profile_that_some_sdks_read_first_is_a_warning() {
+    let (status, message) =
+        finding(|container| drop(container.env.insert("AWS_PROFILE".to_owned(), Some("dev".to_owned())))).await;
+    assert_eq!(status, Status::Warned);
+    assert!(message.contains("AWS_PROFILE"), "{message}");
+}
+
+#[tokio::test]
+async fn a_workload_on_hold_whose_pods_are_of_before_fails() {
+    let memory = with_template(|app| app.paused = true);
+    Client::in_memory(&memory).apply(&seed_grant()).await.unwrap();
+    let found = checks(&memory, &seed_grant(), CheckKind::Rollout).await;
+    let [(Status::Failed, message)] = found.as_slice() else { panic!("{found:?}") };
+    assert!(message.contains("on hold"), "{message}");
+}
+
+#[tokio::test]
 async fn an_audience_of_others_on_the_service_account_is_a_conflict() {
     let mut world = crowded();
     let theirs = WorldServiceAccount::new().annotation("eks.amazonaws.com/audience", "theirs", "helm");
@@ -215,10 +258,68 @@ async fn a_service_account_that_pods_of_others_run_as_is_not_deleted() {
     });
     let receipt = client.revoke(&seed_grant()).await.unwrap();
     let text = receipt.plan.view().width(1000).to_string();
-    assert!(text.contains("pods of others run as it: of-others"), "{text}");
+    assert!(text.contains("pods run as it that this undo does not replace: of-others"), "{text}");
     let world = memory.world();
-    assert!(service_account(&world, SERVICE_ACCOUNT).unwrap().annotations.is_empty());
+    let left = &service_account(&world, SERVICE_ACCOUNT).unwrap().annotations;
+    assert_eq!(left.keys().collect::<Vec<_>>(), ["podrole.dev/created-by"]);
     assert!(role(&world, ROLE).is_none());
+    assert!(client.plan_revoke(&seed_grant()).await.unwrap().is_empty());
+    // As soon as nobody runs as it any more, it goes.
+    memory.edit(|world| {
+        namespace_mut(world).deployments.remove(&"of-others".parse().unwrap());
+        namespace_mut(world).pods.retain(|_, pod| pod.service_account.as_str() != SERVICE_ACCOUNT);
+    });
+    client.revoke(&seed_grant()).await.unwrap();
+    assert!(service_account(&memory.world(), SERVICE_ACCOUNT).is_none());
+}
+
+/// The plan of the undo of a grant that is in force, once the world is another.
+async fn undo_after(change: impl FnOnce(&mut World), grant: &Grant) -> (Memory, String) {
+    let memory = Memory::new(crowded());
+    Client::in_memory(&memory).apply(grant).wait(Duration::from_mins(1)).await.unwrap();
+    memory.edit(change);
+    let receipt = Client::in_memory(&memory).revoke(grant).await.unwrap();
+    (memory, receipt.plan.view().width(1000).to_string())
+}
+
+fn app(world: &mut World) -> &mut WorldWorkload {
+    namespace_mut(world).deployments.get_mut(&"connections-app".parse().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn an_undo_keeps_the_service_account_of_pods_that_nothing_replaces() {
+    let (memory, plan) = undo_after(|world| app(world).paused = true, &seed_grant()).await;
+    assert!(plan.contains("rollouts are on hold") && plan.contains("does not replace: connections-app-"), "{plan}");
+    assert!(service_account(&memory.world(), SERVICE_ACCOUNT).is_some());
+}
+
+#[tokio::test]
+async fn an_undo_does_not_take_a_service_account_that_others_set_too() {
+    let (memory, plan) = undo_after(
+        |world| {
+            let field = ".spec.template.spec.serviceAccountName".to_owned();
+            let owner =
+                FieldOwner { manager: "argocd-controller".to_owned(), apply: true, fields: [field].into(), time: None };
+            app(world).owners.push(owner);
+        },
+        &seed_grant(),
+    )
+    .await;
+    assert!(plan.contains("argocd-controller sets its service account"), "{plan}");
+    let world = memory.world();
+    assert_eq!(deployment(&world, "connections-app").service_account.as_deref(), Some(SERVICE_ACCOUNT));
+    assert!(service_account(&world, SERVICE_ACCOUNT).is_some());
+}
+
+#[tokio::test]
+async fn an_undo_that_may_not_list_pods_keeps_the_service_account() {
+    let memory = Memory::new(crowded());
+    let client = Client::in_memory(&memory);
+    client.apply(&seed_grant()).await.unwrap();
+    memory.script(Fault::new("kubernetes:list pods", FaultEffect::Denied));
+    let plan = client.revoke(&seed_grant()).await.unwrap().plan.view().width(1000).to_string();
+    assert!(plan.contains("whether pods run as it is not known"), "{plan}");
+    assert!(service_account(&memory.world(), SERVICE_ACCOUNT).is_some());
 }
 
 #[test]
