@@ -145,8 +145,14 @@ async fn a_grant_with_a_kustomization_reaches_the_pods_by_kubectl_apply() {
     let line = described.lines().find(|line| line.contains("Service Account:")).unwrap();
     assert!(line.ends_with(SERVICE_ACCOUNT), "{line}");
 
-    client.revoke(&grant).await.unwrap();
+    let receipt = client.revoke(&grant).await.unwrap();
     assert_eq!(contents(root.path()), before);
+    // The pods run as the service account until the file is deployed.
+    assert!(receipt.plan.to_string().contains("does not replace"), "{}", receipt.plan);
+    assert_ne!(scene.service_account(), Value::Null);
+    scene.plane.kubectl(&["apply", "-k", root.path().join("production").to_str().unwrap()]);
+    scene.plane.rolled_out("deployment", &scene.namespace, DEPLOYMENT);
+    client.revoke(&grant).await.unwrap();
     assert_eq!(scene.service_account(), Value::Null);
 }
 

@@ -127,6 +127,15 @@ impl<'a> Builder<'a> {
         id
     }
 
+    /// The step that sets the permissions boundary of the grant's role.
+    pub(super) fn boundary_step(&self, scene: &Scene<'_>) -> Option<u32> {
+        let sets = |step: &&Step| {
+            step.target.credentials == scene.account
+                && matches!(&step.action, Action::PutBoundary { role, .. } if *role == scene.grant.role)
+        };
+        self.steps.iter().rev().find(sets).map(|step| step.id)
+    }
+
     /// The field manager that this owner's changes in Kubernetes belong to.
     pub(super) fn manager(&self) -> &'a str {
         &self.options.owner

@@ -58,16 +58,23 @@ impl Builder<'_> {
         let mut after_role: Vec<u32> = role_step.into_iter().collect();
         after_role.extend(&before_role);
         let retires = exists.as_ref().filter(|_| created && scene.grant.grant.role.manage != Manage::Observe);
+        // What narrows goes before what widens, so that a run that is stopped leaves nothing that neither grant has.
+        let mut narrowed: Vec<u32> = self.boundary_step(scene).into_iter().collect();
+        if let Some(role) = retires {
+            narrowed.extend(self.retire_subjects(scene, role, &records));
+        }
+        after_role.extend(&narrowed);
         // What makes room goes first; otherwise what is new comes first, so that there is no gap.
         let full = retires.filter(|role| self.is_full(scene, role, &wanted, &records));
         if let Some(role) = full {
-            after_role.extend(self.retire(scene, role, &records));
+            after_role.extend(self.retire(scene, role, &records, &[]));
         }
-        ready.extend(self.attach(scene, &wanted, exists.as_ref(), &after_role)?);
+        let attached = self.attach(scene, &wanted, exists.as_ref(), &after_role)?;
         self.data_syncs(scene, &role_arn, &after_role)?;
         if let Some(role) = retires.filter(|_| full.is_none()) {
-            self.retire(scene, role, &records);
+            self.retire(scene, role, &records, &attached);
         }
+        ready.extend(attached);
         if let Some(role) = exists.filter(|_| !created) {
             self.note_unasked(scene, &role, &wanted);
         }

@@ -324,6 +324,15 @@ impl Builder<'_> {
                     if before.as_ref().is_some_and(|before| before.same_meaning(document)) {
                         continue;
                     }
+                    if *manage == Manage::Observe {
+                        let (kind, what) = match before {
+                            None => (ErrorKind::NotFound, "has no such inline policy"),
+                            Some(_) => (ErrorKind::Conflict, "has this inline policy with another document"),
+                        };
+                        return Err(Error::new(kind, format!("it {what}, and the grant only observes it: {name}"))
+                            .resource(resource)
+                            .remedy("write the policy by hand, or set `manage: merge` on it"));
+                    }
                     // On the role as it was found: by now the plan may have recorded what it is about to write.
                     let recorded = found.is_some_and(|found| {
                         let record = RoleRecord::Inline(name.clone());

@@ -16,14 +16,25 @@ use crate::observe::{Answer, Fact, Place, Read};
 use crate::policy::{Document, TrustRequest, remove_trust};
 
 impl Builder<'_> {
+    /// Shuts out the service accounts that the grant no longer names: before anything new is put on the role, which is not for them.
+    pub(super) fn retire_subjects(&mut self, scene: &Scene<'_>, role: &Role, keep: &[RoleRecord]) -> Vec<u32> {
+        let records = retired(scene, role, keep).into_iter().filter(|record| matches!(record, RoleRecord::Subject(_)));
+        records.flat_map(|record| self.take_back(scene, role, &record, &[])).collect()
+    }
+
     /// Removes from a role of ours what this grant put there and no longer asks for, and says what others put there.
-    pub(super) fn retire(&mut self, scene: &Scene<'_>, role: &Role, keep: &[RoleRecord]) -> Vec<u32> {
+    pub(super) fn retire(&mut self, scene: &Scene<'_>, role: &Role, keep: &[RoleRecord], after: &[u32]) -> Vec<u32> {
         let mut steps = Vec::new();
-        for record in marks::role_records(&role.tags, &scene.id) {
-            // Who was left behind is the trust policy's business.
-            if !keep.contains(&record) && !matches!(record, RoleRecord::Left(_)) {
-                steps.extend(self.take_back(scene, role, &record, &[]));
-            }
+        let is_boundary = |record: &RoleRecord| matches!(record, RoleRecord::Boundary(_));
+        let records = retired(scene, role, keep).into_iter().filter(|record| !matches!(record, RoleRecord::Subject(_)));
+        // The boundary last: what it bounds must not be there without it.
+        let (boundary, others): (Vec<_>, Vec<_>) = records.partition(is_boundary);
+        for record in others {
+            steps.extend(self.take_back(scene, role, &record, after));
+        }
+        for record in boundary {
+            let waits: Vec<u32> = after.iter().chain(&steps).copied().collect();
+            steps.extend(self.take_back(scene, role, &record, &waits));
         }
         let recorded: Vec<RoleRecord> = marks::all_records(&role.tags).into_iter().map(|(_, record)| record).collect();
         let resource = format!("role {}", role.name);
@@ -91,7 +102,7 @@ impl Builder<'_> {
                 done.extend(self.remove_data_sync(scene, &role.arn, target));
             }
             RoleRecord::Subject(subject) if !shared => done.extend(self.shut_out(scene, role, subject, after)),
-            RoleRecord::Boundary(arn) if !shared => done.extend(self.take_off_boundary(scene, role, arn)),
+            RoleRecord::Boundary(arn) if !shared => done.extend(self.take_off_boundary(scene, role, arn, after)),
             RoleRecord::Own(_)
             | RoleRecord::Boundary(_)
             | RoleRecord::Inline(_)
@@ -326,4 +337,10 @@ pub(super) fn left_behind(
         _ => None,
     });
     left.collect()
+}
+
+/// What the grant put on a role and no longer asks for. Who was left behind is the trust policy's business.
+fn retired(scene: &Scene<'_>, role: &Role, keep: &[RoleRecord]) -> Vec<RoleRecord> {
+    let records = marks::role_records(&role.tags, &scene.id).into_iter();
+    records.filter(|record| !keep.contains(record) && !matches!(record, RoleRecord::Left(_))).collect()
 }

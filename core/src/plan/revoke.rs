@@ -183,8 +183,15 @@ impl Builder<'_> {
             .collect();
         steps.extend(self.forget(scene, role, gone, &steps.clone()));
         // After the trust: a further service account's record must not go before its access.
-        for record in mine.iter().filter(|record| !matches!(record, RoleRecord::Left(_))) {
+        let taken = mine.iter().filter(|record| !matches!(record, RoleRecord::Left(_)));
+        let (boundary, others): (Vec<_>, Vec<_>) = taken.partition(|record| matches!(record, RoleRecord::Boundary(_)));
+        for record in others {
             steps.extend(self.take_back(scene, role, record, after));
+        }
+        // The boundary last: what it bounds must not be there without it.
+        for record in boundary {
+            let waits: Vec<u32> = after.iter().chain(&steps).copied().collect();
+            steps.extend(self.take_back(scene, role, record, &waits));
         }
         for request in stuck {
             self.note(

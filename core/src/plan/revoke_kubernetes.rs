@@ -133,10 +133,12 @@ impl Builder<'_> {
         Ok(steps)
     }
 
-    /// Whether the undo gives a workload new pods, so that those which run as the service account now go.
+    /// Whether a workload gets new pods, by this undo or already, so that those which run as the service account now go.
     fn leaves(&self, scene: &Scene<'_>, workload: &WorkloadRef) -> bool {
-        let found = self.world.workload(&scene.grant.grant.cluster, workload);
-        found.is_some_and(|found| !found.paused && !found.selector.is_empty() && self.is_restored(scene, found))
+        self.world.workload(&scene.grant.grant.cluster, workload).is_some_and(|found| {
+            let left = found.service_account.as_deref() != Some(scene.grant.service_account.as_str());
+            !found.paused && !found.selector.is_empty() && (left || self.is_restored(scene, found))
+        })
     }
 
     /// Who runs as the service account and goes on doing so, in words.

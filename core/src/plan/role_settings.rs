@@ -183,19 +183,25 @@ impl Builder<'_> {
             let message = format!("permissions boundary {arn} of others is replaced; the undo does not put it back");
             self.note(Level::Warning, resource, message);
         }
-        self.boundary(scene, role, Some(wanted), "it differs from the grant");
+        self.boundary(scene, role, Some(wanted), "it differs from the grant", Vec::new());
         Ok(())
     }
 
-    /// Takes a boundary off that podrole set and nobody has replaced since.
-    pub(super) fn take_off_boundary(&mut self, scene: &Scene<'_>, role: &Role, recorded: &Arn) -> Option<u32> {
+    /// Takes a boundary off that podrole set and nobody has replaced since; after what it bounds is gone.
+    pub(super) fn take_off_boundary(
+        &mut self,
+        scene: &Scene<'_>,
+        role: &Role,
+        recorded: &Arn,
+        after: &[u32],
+    ) -> Option<u32> {
         let now = self.world.role(&scene.account, &role.name).cloned()?;
         let now = Role { name: role.name.clone(), ..now };
         (now.permissions_boundary.as_ref() == Some(recorded))
-            .then(|| self.boundary(scene, &now, None, "the grant no longer asks for it"))
+            .then(|| self.boundary(scene, &now, None, "the grant no longer asks for it", after.to_vec()))
     }
 
-    fn boundary(&mut self, scene: &Scene<'_>, role: &Role, boundary: Option<&Arn>, why: &str) -> u32 {
+    fn boundary(&mut self, scene: &Scene<'_>, role: &Role, boundary: Option<&Arn>, why: &str, after: Vec<u32>) -> u32 {
         let resource = format!("role {}", role.name);
         let name = role.name.clone();
         let (summary, action) = match boundary {
@@ -217,7 +223,7 @@ impl Builder<'_> {
                 why: why.to_owned(),
                 resource,
                 changes: vec![Change::new("permissionsBoundary", before, boundary.map(Arn::as_str))],
-                after: Vec::new(),
+                after,
                 action,
             },
         )

@@ -151,9 +151,9 @@ impl Operator {
         matches!(self.test, Test::Equals | Test::EqualsIgnoreCase | Test::Like | Test::Arn) && !self.negated
     }
 
-    /// Whether the operator also passes where the key is absent, or where only some of several values match.
+    /// Whether the operator passes neither where the key is absent nor where only some of several values match.
     pub(super) fn is_plain(self) -> bool {
-        self.quantifier.is_none()
+        self.quantifier.is_none() && !self.if_exists
     }
 }
 

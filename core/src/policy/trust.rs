@@ -95,19 +95,35 @@ pub fn merge_trust(current: Option<&Document>, request: &TrustRequest) -> Merge 
 
 /// Takes the request's service account out of our statements, and a statement out where nobody is left in it.
 ///
-/// Statements without our Sid stay, also where they let the same service account in. A statement of ours that someone
-/// altered is repaired on the way, or taken out where no service account can be read in it.
+/// Nothing else changes: statements without our Sid stay, also where they let the same service account in, and what somebody else wrote into
+/// a statement of ours (a further condition, `Deny`) goes on holding for those who are left in it. A statement of ours in which no service
+/// account can be read any more is taken out.
 pub fn remove_trust(current: &Document, request: &TrustRequest) -> Removal {
-    let mut sorted = Sorted::of(current, request);
-    let held = sorted.subjects.remove(&request.subject());
-    let foreign_left = sorted.foreign;
-    // Altered without anybody that may stay in it, it is ours to take away; with others in it, it is theirs to repair.
-    let changed = held || sorted.outdated || sorted.altered && sorted.subjects.is_empty();
+    let (sid, subject, key) = (request.sid(), request.subject(), request.key("sub"));
+    let (mut changed, mut foreign_left) = (false, false);
+    let mut statements = Vec::new();
+    for (statement, value) in current.statements().iter().zip(current.statement_values()) {
+        if statement.sid.as_ref() == Some(&sid) {
+            let mut left = request.valid_subjects(statement);
+            let held = left.remove(&subject);
+            if held && !left.is_empty() {
+                statements.extend(without_subject(value, &key, &subject));
+            } else if !left.is_empty() {
+                statements.push(value.clone());
+            }
+            changed |= held || left.is_empty();
+        } else if request.is_outdated(statement) {
+            statements.extend(without_subject(value, &key, &subject));
+            changed = true;
+        } else {
+            foreign_left |= request.is_equivalent(statement);
+            statements.push(value.clone());
+        }
+    }
     if !changed {
         let document = (!current.statement_values().is_empty()).then(|| current.clone());
         return Removal { document, changed, foreign_left };
     }
-    let statements = sorted.assemble(request);
     let document = (!statements.is_empty()).then(|| current.with_statements(statements));
     Removal { document, changed, foreign_left }
 }

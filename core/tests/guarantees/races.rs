@@ -241,7 +241,7 @@ async fn a_role_into_which_somebody_is_let_first_is_not_deleted() {
     assert!(role(&memory.world(), ROLE).is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_provider_that_somebody_comes_to_trust_first_is_not_deleted() {
     let mut world = crowded();
     account_mut(&mut world).oidc_providers.clear();

@@ -256,7 +256,11 @@ async fn without_the_right_to_delete_revoke_says_what_is_left_and_ends_later() {
     let admin = scene.front.builder().kubeconfig(scene.kubeconfig()).build().await.unwrap();
     admin.apply(&grant).await.unwrap();
     let rule = |group: &str, resource: &str, verbs: &[&str]| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
-    let rules = json!([rule("", "serviceaccounts", &["get", "patch"]), rule("apps", "deployments", &["get", "patch"])]);
+    let rules = json!([
+        rule("", "serviceaccounts", &["get", "patch"]),
+        rule("apps", "deployments", &["get", "patch"]),
+        rule("", "pods", &["list"])
+    ]);
     let (_folder, kubeconfig) = scene.restricted("no-delete", &rules);
     let client = Client::builder().kubeconfig(kubeconfig).build().await.unwrap();
     let error = client.revoke(&grant).await.unwrap_err();
