@@ -47,6 +47,30 @@ def test_markup_from_outside_is_text() -> None:
     assert "[red]not red[/red] [link=x]" in drawn(podrole.Client.in_memory(Memory()).plan(grant), 200)
 
 
+def test_what_looks_like_an_emoji_or_a_style_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ":rocket: [bold] arn:aws:secretsmanager:secret:x"
+    client = podrole.Client.in_memory(Memory())
+    plan = client.plan(
+        podrole.Grant(
+            cluster="devops_aurora",
+            service_account="devops-aurora-1/app",
+            role={"name": "app", "description": names},
+        )
+    )
+    assert names in drawn(plan, 200)
+    document = plan.to_dict()
+    document["steps"][0]["summary"] = names
+    assert names in drawn(podrole.Plan.from_dict(document), 200)
+
+    receipt = client.apply(plan).to_dict()
+    receipt["steps"][0]["summary"] = names
+    assert names in drawn(podrole.Receipt.from_dict(receipt), 200)
+
+    report = client.verify(plan.grants[0]).to_dict()
+    report["checks"][0].update(resource=names, message=names, remedy=names)
+    assert drawn(podrole.Report.from_dict(report), 300).count(names) == 3
+
+
 def test_a_terminal_shows_live_progress(grant: podrole.Grant, monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
     monkeypatch.setattr(

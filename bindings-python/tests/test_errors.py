@@ -77,3 +77,12 @@ def test_an_interruption_is_what_python_expects() -> None:
     assert issubclass(podrole.Interrupted, KeyboardInterrupt)
     # It is not caught by `except Exception`.
     assert not issubclass(podrole.Interrupted, Exception)
+
+
+def test_copies_of_an_interruption_say_and_carry_the_same(grant: podrole.Grant) -> None:
+    receipt = podrole.Client.in_memory(Memory()).apply(grant)
+    error = podrole.RunCancelledError("stopped", leftovers=Leftovers("remaining", ("role app",)), receipt=receipt)
+    for whole in (podrole.Interrupted(receipt, error), podrole.Interrupted(receipt), podrole.Interrupted()):
+        for twin in (copy.copy(whole), copy.deepcopy(whole), pickle.loads(pickle.dumps(whole))):
+            assert str(twin) == str(whole)
+            assert (twin.receipt, twin.leftovers) == (whole.receipt, whole.leftovers)

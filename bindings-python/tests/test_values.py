@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import enum
 import pickle
 from typing import Any
 
@@ -133,3 +134,19 @@ def test_documents_are_not_made_by_hand() -> None:
     for kind in (podrole.Plan, podrole.Receipt, podrole.Report, World):
         with pytest.raises(TypeError, match="comes from"):
             kind()
+
+
+class Names(str, enum.Enum):
+    """An enumeration of texts, as before `StrEnum`."""
+
+    ROLE = "app"
+    KEY = "name"
+
+
+def test_a_member_of_an_enumeration_of_texts_is_its_value() -> None:
+    made = [
+        podrole.Grant(cluster="devops_aurora", service_account="devops-aurora-1/b", role=Names.ROLE),
+        podrole.Grant(cluster="devops_aurora", service_account="devops-aurora-1/b", role={Names.KEY: Names.ROLE}),  # type: ignore[misc]
+        podrole.Grant(cluster="devops_aurora", service_account="devops-aurora-1/b", role="app"),
+    ]
+    assert [one.to_dict()["role"]["name"] for one in (CLIENT.plan(it).grants[0] for it in made)] == ["app"] * 3

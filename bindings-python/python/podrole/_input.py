@@ -53,7 +53,8 @@ def text(value: object, path: str) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise invalid(f"{path} holds half of a surrogate pair, which is not text") from None
-    return str(value)
+    # `str()` of a member of an enumeration is its name, and what is meant is its value.
+    return value if type(value) is str else str.__str__(value)
 
 
 def optional_text(value: object, path: str) -> str | None:
@@ -143,7 +144,8 @@ def _plain(value: object, path: str, above: list[object], what: str) -> Any:
             for key, item in value.items():
                 if not isinstance(key, str):
                     raise invalid(f"{name} must have keys that are text, one is {described(key)}")
-                copy[text(key, name)] = _plain(item, _below(path, key), above, what)
+                key = text(key, name)
+                copy[key] = _plain(item, _below(path, key), above, what)
         case list() | tuple() | set() | frozenset():
             items = value if isinstance(value, list | tuple) else sorted(value, key=repr)
             copy = [_plain(item, f"{name}[{index}]", above, what) for index, item in enumerate(items)]

@@ -14,6 +14,7 @@ from podrole.run import Run
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
 _MARKS = {"done": "✓", "already_done": "✓", "failed": "✗", "not_started": "·", "unknown": "?"}
 _STYLES = {
@@ -74,25 +75,35 @@ def _line(event: Event) -> str | None:
 
 
 def _follow_live(run: Run, console: Console) -> Receipt:
-    from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TimeElapsedColumn
+    from rich.text import Text
 
-    columns = (SpinnerColumn(finished_text=" "), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
+    shown: dict[int, Text] = {}
+
+    class Description(ProgressColumn):
+        """What a step does: no markup, as names are not ours."""
+
+        def render(self, task: Task) -> Text:
+            return shown[int(task.description)]
+
+    with Progress(SpinnerColumn(finished_text=" "), Description(), TimeElapsedColumn(), console=console) as progress:
         tasks: dict[int, TaskID] = {}
         names: dict[int, str] = {}
         for event in run:
             match event.kind:
                 case "step_started":
-                    names[event.step] = _escape(event.summary)
-                    tasks[event.step] = progress.add_task(names[event.step], total=1)
+                    names[event.step] = event.summary
+                    shown[event.step] = Text(event.summary)
+                    tasks[event.step] = progress.add_task(str(event.step), total=1)
                 case "step_finished":
                     kind = event.outcome.kind
-                    mark = f"[{_STYLES.get(kind, 'yellow')}]{_MARKS.get(kind, '?')}[/] {names[event.step]}"
-                    progress.update(tasks[event.step], description=mark, completed=1)
+                    mark = (_MARKS.get(kind, "?"), _STYLES.get(kind, "yellow"))
+                    shown[event.step] = Text.assemble(mark, " ", names[event.step])
+                    progress.update(tasks[event.step], completed=1)
                 case "waiting" if event.step in tasks:
-                    progress.update(tasks[event.step], description=f"{names[event.step]} [dim]({_escape(event.reason)})[/]")
+                    shown[event.step] = Text.assemble(names[event.step], " ", (f"({event.reason})", "dim"))
                 case "waiting":
-                    progress.console.print(f"waiting: {_escape(event.reason)}")
+                    progress.console.print(Text(f"waiting: {event.reason}"))
                 case _:
                     pass
     return run.finish()
@@ -100,59 +111,60 @@ def _follow_live(run: Run, console: Console) -> Receipt:
 
 def plan_tree(plan: Plan) -> RenderableType:
     """Draw a plan as a tree for `rich`."""
+    from rich.text import Text
     from rich.tree import Tree
 
     count = len(plan.steps)
     title = f"{count} step{'' if count == 1 else 's'} to {plan.verb}" if count else f"nothing to {plan.verb}"
-    tree = Tree(f"[bold]{title}[/]")
+    tree = Tree(Text(title, "bold"))
     for step in plan.steps:
-        branch = tree.add(f"[bold]{step.id}[/] {_escape(step.summary)} [dim]{_escape(step.why)}[/]")
+        branch = tree.add(Text.assemble((str(step.id), "bold"), f" {step.summary} ", (step.why, "dim")))
         for change in step.changes:
             branch.add(_change(change))
     for notice in plan.notices:
         style = "yellow" if notice.level == "warning" else "dim"
-        tree.add(f"[{style}]{_escape(notice.resource)}: {_escape(notice.message)}[/]")
+        tree.add(Text(f"{notice.resource}: {notice.message}", style))
     return tree
 
 
 def receipt_table(receipt: Receipt) -> RenderableType:
     """Draw a receipt as a table for `rich`."""
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=f"{receipt.verb}: {len(receipt.done)} of {len(receipt.steps)} steps done in {receipt.duration_ms} ms")
+    title = f"{receipt.verb}: {len(receipt.done)} of {len(receipt.steps)} steps done in {receipt.duration_ms} ms"
+    table = Table(title=title)
     for head in ("step", "what", "outcome", "took"):
         table.add_column(head, overflow="fold")
     for step in receipt.steps:
         kind = step.outcome.kind
-        outcome = f"[{_STYLES.get(kind, 'yellow')}]{_MARKS.get(kind, '?')} {kind.replace('_', ' ')}[/]"
-        table.add_row(str(step.step), _escape(step.summary), outcome, f"{step.duration_ms} ms")
+        outcome = Text(f"{_MARKS.get(kind, '?')} {kind.replace('_', ' ')}", _STYLES.get(kind, "yellow"))
+        table.add_row(str(step.step), Text(step.summary), outcome, f"{step.duration_ms} ms")
     return table
 
 
 def report_table(report: Report) -> RenderableType:
     """Draw a report as a table for `rich`."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=f"{len(report.checks)} checks, {len(report.failures)} failed")
     for head in ("", "check", "thing", "found"):
         table.add_column(head, overflow="fold")
     for check in report.checks:
-        remedy = f"\n[dim]remedy: {_escape(check.remedy)}[/]" if check.remedy else ""
-        mark = f"[{_STYLES.get(check.status, 'red')}]{_CHECK_MARKS.get(check.status, '?')}[/]"
-        table.add_row(mark, check.kind, _escape(check.resource), _escape(check.message) + remedy)
+        found = Text(check.message)
+        if check.remedy:
+            found.append(f"\nremedy: {check.remedy}", "dim")
+        mark = Text(_CHECK_MARKS.get(check.status, "?"), _STYLES.get(check.status, "red"))
+        table.add_row(mark, check.kind, Text(check.resource), found)
     return table
 
 
-def _change(change: Change) -> str:
-    name = _escape(change.field)
+def _change(change: Change) -> Text:
+    from rich.text import Text
+
     if change.before is None:
-        return f"[green]+[/] {name}: {_escape(change.after or '')}"
+        return Text.assemble(("+", "green"), f" {change.field}: {change.after or ''}")
     if change.after is None:
-        return f"[red]-[/] {name}: {_escape(change.before)}"
-    return f"[yellow]~[/] {name}: {_escape(change.before)} → {_escape(change.after)}"
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+        return Text.assemble(("-", "red"), f" {change.field}: {change.before}")
+    return Text.assemble(("~", "yellow"), f" {change.field}: {change.before} → {change.after}")

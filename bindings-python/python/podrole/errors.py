@@ -329,6 +329,10 @@ class Interrupted(KeyboardInterrupt):
         self.receipt = receipt
         self.error = error
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let copies and pickles be whole."""
+        return type(self), (self.receipt, self.error)
+
     @property
     def leftovers(self) -> Leftovers:
         """What is left behind."""
