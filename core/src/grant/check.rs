@@ -188,8 +188,9 @@ impl Grant {
             let path = format!("policies[{index}]");
             let checked = policy.check(&path)?;
             let key = policy.arn.clone().or_else(|| policy.name.clone()).unwrap_or_default();
-            // An inline policy and a managed one may have the same name.
-            if !seen.insert((policy.inline, key.clone())) {
+            // An inline policy and a managed one may have the same name. To IAM names are the same in upper and lower case.
+            let same = if policy.arn.is_some() { key.clone() } else { key.to_lowercase() };
+            if !seen.insert((policy.inline, same)) {
                 return Err(Error::invalid(format!("{path}: {key:?} is named twice")));
             }
             policies.push(checked);
@@ -262,7 +263,8 @@ impl Grant {
                     "role.tags.{key}: {value:?} must be at most 256 letters, digits, blanks and any of _.:/=+-@"
                 )));
             }
-            if key.starts_with(OWN_PREFIX) || key.to_ascii_lowercase().starts_with("aws:") {
+            let lower = key.to_ascii_lowercase();
+            if lower.starts_with(OWN_PREFIX) || lower.starts_with("aws:") {
                 return Err(Error::invalid(format!(
                     "role.tags: keys that begin with {OWN_PREFIX} or aws: are reserved"
                 )));

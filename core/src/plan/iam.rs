@@ -72,7 +72,9 @@ impl Builder<'_> {
         let attached = self.attach(scene, &wanted, exists.as_ref(), &after_role)?;
         self.data_syncs(scene, &role_arn, &after_role)?;
         if let Some(role) = retires.filter(|_| full.is_none()) {
-            self.retire(scene, role, &records, &attached);
+            // Where the quotas are not known there may be no room for both.
+            let known = self.quotas(scene).is_some();
+            self.retire(scene, role, &records, if known { &attached } else { &[] });
         }
         ready.extend(attached);
         if let Some(role) = exists.filter(|_| !created) {

@@ -179,6 +179,18 @@ impl Performer {
             Action::TagPolicy { arn, tags } => iam.tag_policy(arn, tags).await.map(|()| false),
             Action::UntagPolicy { arn, keys } => gone_is_done(iam.untag_policy(arn, keys).await),
             Action::DeletePolicy { arn, versions } => {
+                // Before its versions go: a policy that somebody attached meanwhile stays, whole.
+                self.settled(|| async {
+                    match read.policy(arn).await? {
+                        Some(found) if found.attachment_count > 0 => {
+                            Err(Error::new(ErrorKind::Conflict, "it is attached to something else by now")
+                                .code("DeleteConflict")
+                                .remedy("plan again"))
+                        }
+                        _ => Ok(false),
+                    }
+                })
+                .await?;
                 for version in versions {
                     gone_is_done(iam.delete_policy_version(arn, version).await)?;
                     self.took_effect();

@@ -8,6 +8,7 @@ mod support;
 mod lagging;
 mod limits;
 mod names;
+mod phases;
 mod refused;
 mod renamed;
 mod sets;

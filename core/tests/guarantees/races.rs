@@ -10,7 +10,7 @@ use podrole::ports::{AwsTarget, Backend, FilesWrite, IamWrite, KubernetesTarget,
 use podrole::{Client, Error, ErrorKind, Grant, Receipt, Result};
 
 use crate::support::{
-    ISSUER, ROLE, S3_READ, SERVICE_ACCOUNT, account, account_mut, allow, assert_same, bare_grant, crowded,
+    ACCOUNT, ISSUER, ROLE, S3_READ, SERVICE_ACCOUNT, account, account_mut, allow, assert_same, bare_grant, crowded,
     foreign_trust, put_role, put_service_account, role, role_mut, seed_grant, service_account,
 };
 
@@ -239,6 +239,25 @@ async fn a_role_into_which_somebody_is_let_first_is_not_deleted() {
     let error = race_undo(&memory, &bare_grant(), |world| role_mut(world, ROLE).trust = foreign_trust()).await;
     assert_eq!(error.kind(), ErrorKind::PlanStale, "{error:#}");
     assert!(role(&memory.world(), ROLE).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_somebody_attaches_first_keeps_its_versions() {
+    let memory = Memory::new(crowded());
+    let grant = |action| bare_grant().policy_document("connections-s3", allow(action));
+    for action in ["s3:GetObject", "s3:PutObject"] {
+        Client::in_memory(&memory).apply(&grant(action)).await.unwrap();
+    }
+    let policy = format!("arn:aws:iam::{ACCOUNT}:policy/connections-s3");
+    let Backend { reads, writes } = memory.backend();
+    let edit: Edit =
+        Box::new(move |world| put_role(world, "other", AccountRole::new(foreign_trust()).attached(&policy)));
+    let racing = Racing { inner: writes, memory: memory.clone(), edit: Mutex::new(Some(edit)) };
+    let client = Client::with_backend(Backend { reads, writes: Arc::new(racing) });
+    let error = client.revoke(&grant("s3:PutObject")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error:#}");
+    let world = memory.world();
+    assert_eq!(account(&world).policies[&PolicyName::new("connections-s3").unwrap()].versions.len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
