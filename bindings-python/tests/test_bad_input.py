@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import botocore.credentials
 import pytest
 
 import podrole
@@ -205,3 +206,17 @@ def test_two_event_loops_share_a_client_and_a_run(grant: podrole.Grant) -> None:
     run = asyncio.run(start())
     assert asyncio.run(run.finish()).is_complete
     assert asyncio.run(client.verify(grant)).passed
+
+
+@pytest.mark.parametrize("given", [object(), "3", True, 1.5])
+def test_attempts_that_are_no_whole_number_are_refused_by_name(given: Any) -> None:
+    with pytest.raises(podrole.InvalidInputError, match="^aws_attempts must be a whole number"):
+        podrole.Client(region="ca-central-1", aws_attempts=given)
+
+
+def test_frozen_credentials_of_botocore_are_credentials() -> None:
+    untyped: Any = botocore.credentials.Credentials
+    frozen = untyped("AKIA", "hunter2", "token").get_frozen_credentials()
+    podrole.Client(region="ca-central-1", credentials=frozen)
+    with pytest.raises(podrole.InvalidInputError, match=r"^credentials\.secret_key must be text that is not empty"):
+        podrole.Client(region="ca-central-1", credentials=frozen._replace(secret_key=""))

@@ -259,3 +259,98 @@ def test_a_listener_may_be_async_for_asyncio_and_only_there(grant: podrole.Grant
             if not isinstance(found, podrole.Receipt):
                 asyncio.run(found)
     assert memory.calls() == ()
+
+
+@pytest.mark.parametrize("call", ["client.apply(plan)", "client.start_apply(plan)"])
+def test_ctrl_c_right_after_the_beginning_still_gives_the_receipt(call: str) -> None:
+    ended = program(
+        f"""
+        import json, podrole.client
+        memory.set_latency(0.2)
+        plan = client.plan(grant)
+        kept = podrole.client._Base._begin
+        def begin(self, begin):
+            work = kept(self, begin)
+            while len(json.loads(work.events(0, 1))) < 2:
+                pass
+            os.kill(os.getpid(), signal.SIGINT)
+            return work
+        podrole.client._Base._begin = begin
+        try:
+            {call}
+        except podrole.Interrupted as interrupted:
+            print(outcomes(interrupted.receipt))
+        print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+        """
+    )
+    assert ended.stdout.splitlines() == ["['done', 'not_started', 'not_started']", "True"], ended
+
+
+def test_the_cancellation_of_a_task_that_reads_events_cancels_the_run_and_carries_the_receipt(grant: podrole.Grant) -> None:
+    memory = Memory()
+    memory.set_latency(0.05)
+    client = podrole.AsyncClient.in_memory(memory)
+
+    async def main() -> podrole.Receipt | None:
+        async def read() -> None:
+            async for event in client.start_apply(grant):
+                if event.kind == "step_started":
+                    task.cancel()
+
+        task = asyncio.create_task(read())
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        return podrole.receipt_of(caught.value)
+
+    receipt = asyncio.run(main())
+    assert receipt is not None
+    assert [step.outcome.kind for step in receipt.steps] == ["done", "not_started", "not_started", "not_started"]
+
+
+def test_an_async_listener_that_ends_the_program_cancels_the_run(grant: podrole.Grant) -> None:
+    memory = Memory()
+    memory.set_latency(0.05)
+
+    def told(event: Event) -> None:
+        if event.kind == "step_started":
+            raise SystemExit(7)
+
+    with pytest.raises(SystemExit) as caught:
+        asyncio.run(podrole.AsyncClient.in_memory(memory).apply(grant, on_event=told))
+    receipt = podrole.receipt_of(caught.value)
+    assert receipt is not None
+    assert [step.outcome.kind for step in receipt.steps] == ["done", "not_started", "not_started", "not_started"]
+
+
+def test_ctrl_c_in_the_block_of_a_client_carries_the_receipt_of_the_run_under_way() -> None:
+    ended = program(
+        """
+        memory.set_latency(0.1)
+        plan = client.plan(grant)
+        try:
+            with client:
+                for event in client.start_apply(plan):
+                    if event.kind == "step_started":
+                        os.kill(os.getpid(), signal.SIGINT)
+        except KeyboardInterrupt as interrupt:
+            print(outcomes(podrole.receipt_of(interrupt)))
+        """
+    )
+    assert ended.stdout.splitlines() == ["['done', 'not_started', 'not_started']"], ended
+
+
+def test_what_ends_the_program_in_the_block_of_a_client_for_asyncio_carries_the_receipt_too(grant: podrole.Grant) -> None:
+    memory = Memory()
+    memory.set_latency(0.1)
+
+    async def main() -> None:
+        async with podrole.AsyncClient.in_memory(memory) as client:
+            async for event in client.start_apply(grant):
+                if event.kind == "step_started":
+                    raise SystemExit(7)
+
+    with pytest.raises(SystemExit) as caught:
+        asyncio.run(main())
+    receipt = podrole.receipt_of(caught.value)
+    assert receipt is not None
+    assert [step.outcome.kind for step in receipt.steps] == ["done", "not_started", "not_started", "not_started"]

@@ -43,3 +43,10 @@ def test_it_runs_on_every_python_from_3_11() -> None:
 def test_it_is_typed() -> None:
     files = {str(file) for file in importlib.metadata.files("podrole") or []}
     assert {"podrole/py.typed", "podrole/_podrole.pyi"} <= files
+
+
+def test_the_console_is_there_without_an_import_of_its_own_and_loaded_only_then() -> None:
+    program = "import sys, podrole; print('podrole.console' in sys.modules, podrole.console.show.__name__)"
+    shown = subprocess.run([sys.executable, "-I", "-c", program], check=True, capture_output=True, text=True).stdout
+    assert shown.split() == ["False", "show"]
+    assert not hasattr(podrole, "no_such_name")

@@ -146,7 +146,7 @@ class Names(str, enum.Enum):
 def test_a_member_of_an_enumeration_of_texts_is_its_value() -> None:
     made = [
         podrole.Grant(cluster="devops_aurora", service_account="devops-aurora-1/b", role=Names.ROLE),
-        podrole.Grant(cluster="devops_aurora", service_account="devops-aurora-1/b", role={Names.KEY: Names.ROLE}),  # type: ignore[misc]
+        podrole.Grant(cluster="devops_aurora", service_account="devops-aurora-1/b", role={Names.KEY: Names.ROLE}),
         podrole.Grant(cluster="devops_aurora", service_account="devops-aurora-1/b", role="app"),
     ]
     assert [one.to_dict()["role"]["name"] for one in (CLIENT.plan(it).grants[0] for it in made)] == ["app"] * 3

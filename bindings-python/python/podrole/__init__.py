@@ -100,3 +100,12 @@ __version__: str = _podrole.VERSION
 _atexit.register(_podrole.leave_interpreter)
 if hasattr(_os, "register_at_fork"):
     _os.register_at_fork(after_in_child=_podrole.forked)
+
+
+def __getattr__(name: str) -> object:
+    # Not at the top: most programs print nothing.
+    if name == "console":
+        import importlib
+
+        return importlib.import_module(f"podrole.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -87,6 +87,15 @@ def seconds(value: object, path: str) -> float | None:
     return float(value)
 
 
+def whole(value: object, path: str) -> int | None:
+    """Check that a value is a whole number or nothing; how large it may be, the native half says."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise invalid(f"{path} must be a whole number, this is {described(value)}")
+    return int(value)
+
+
 def data_of(value: object, what: str) -> dict[str, Any]:
     """Copy an object that a caller hands over, made of plain data alone.
 

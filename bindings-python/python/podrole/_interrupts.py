@@ -31,6 +31,7 @@ class Interrupts:
         self.count = 0
         self.listening = False
         self._works = works
+        self._stopped: list[_podrole.Work] = []
         self._installed = False
 
     def __enter__(self) -> Self:
@@ -50,9 +51,16 @@ class Interrupts:
         if self._installed:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
+    def watch(self, work: _podrole.Work) -> None:
+        """Cancel this work too: at once, when Ctrl-C came before it had begun."""
+        self._works = (*self._works, work)
+        if self.count and work not in self._stopped:
+            work.cancel()
+
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
         for work in self._works:
+            self._stopped.append(work)
             work.cancel()
         # Someone who goes on pressing, and a listener that does not come back, are not kept waiting.
         if self.count > 2 or (self.count == 2 and self.listening):

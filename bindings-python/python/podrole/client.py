@@ -7,11 +7,12 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from podrole import _logging, _podrole
-from podrole._input import data_of, described, flag, invalid, optional_text, path_text, seconds
+from podrole._input import data_of, described, flag, invalid, optional_text, path_text, seconds, whole
 from podrole.connection import (
     AwsCredentials,
     CredentialsSource,
@@ -25,7 +26,7 @@ from podrole.grant import Grant, GrantLike, grant_json, in_words_of_python
 from podrole.plan import Plan
 from podrole.receipt import Receipt
 from podrole.report import Report
-from podrole.run import AsyncRun, EventListener, Run, finish, finish_async, wait, wait_async, wait_for_all
+from podrole.run import AsyncRun, EventListener, Run, carry, finish, finish_async, start, wait, wait_async, wait_for_all
 from podrole.testing import Memory
 
 Seconds: TypeAlias = float | timedelta
@@ -94,7 +95,7 @@ class _Base:
             "profile": optional_text(profile, "profile"),
             "endpointUrl": optional_text(endpoint_url, "endpoint_url"),
             "awsTimeout": seconds(aws_timeout, "aws_timeout"),
-            "awsAttempts": aws_attempts,
+            "awsAttempts": whole(aws_attempts, "aws_attempts"),
             "inCluster": flag(in_cluster, "in_cluster"),
             "allowAnyEndpoint": flag(allow_any_endpoint, "allow_any_endpoint"),
             "kubernetesTimeout": seconds(kubernetes_timeout, "kubernetes_timeout"),
@@ -145,17 +146,17 @@ class _Base:
         _logging.follow()
         return begin(self._native)
 
-    def _reading(self, verb: str, grant: GrantLike) -> _podrole.Work:
+    def _reading(self, verb: str, grant: GrantLike) -> Callable[[], _podrole.Work]:
         if isinstance(grant, Plan):
             raise invalid("this is a plan, and a grant is needed", "give one of its `grants`")
         value = grant_json(grant)
-        return self._begin(lambda native: getattr(native, verb)(value))
+        return partial(self._begin, lambda native: getattr(native, verb)(value))
 
-    def _applying(self, what: Plan | GrantLike, wait: Seconds | None) -> _podrole.Work:
+    def _applying(self, what: Plan | GrantLike, wait: Seconds | None) -> Callable[[], _podrole.Work]:
         options = _options(wait)
         if isinstance(what, Plan):
             plan = what._json()
-            return self._begin(lambda native: native.apply_plan(plan, options))
+            return partial(self._begin, lambda native: native.apply_plan(plan, options))
         if isinstance(what, Receipt | Report):
             raise invalid(f"this is a {type(what).__name__.lower()}, and a plan or grant is needed")
         if not isinstance(what, Grant):
@@ -163,19 +164,19 @@ class _Base:
             # What `json.loads` made of a saved plan is a plan as well.
             if "verb" in what and "steps" in what:
                 plan = json.dumps(what)
-                return self._begin(lambda native: native.apply_plan(plan, options))
+                return partial(self._begin, lambda native: native.apply_plan(plan, options))
         value = grant_json(what)
-        return self._begin(lambda native: native.apply(value, options))
+        return partial(self._begin, lambda native: native.apply(value, options))
 
     def _revoking(
         self, grant: GrantLike, wait: Seconds | None, receipt: Receipt | Mapping[str, Any] | None, remove_provider: bool
-    ) -> _podrole.Work:
+    ) -> Callable[[], _podrole.Work]:
         value = grant_json(grant)
         options = _options(wait, flag(remove_provider, "remove_provider"))
         given = None
         if receipt is not None:
             given = receipt._json() if isinstance(receipt, Receipt) else json.dumps(data_of(receipt, "receipt"))
-        return self._begin(lambda native: native.revoke(value, options, given))
+        return partial(self._begin, lambda native: native.revoke(value, options, given))
 
     def _kept(self, work: _podrole.Work) -> _podrole.Work:
         self._works = [one for one in self._works if not one.wait(0)]
@@ -254,7 +255,7 @@ class Client(_Base):
 
     def start_apply(self, what: Plan | GrantLike, *, wait: Seconds | None = None) -> Run:
         """Start what `apply` does, and give the run: its events, its cancel, and the receipt at the end."""
-        return Run(self._kept(self._applying(what, wait)))
+        return self._start(self._applying(what, wait))
 
     def verify(self, grant: GrantLike) -> Report:
         """Look whether a grant is in force, as far as the configuration tells. Reads only.
@@ -305,7 +306,7 @@ class Client(_Base):
         remove_provider: bool = False,
     ) -> Run:
         """Start what `revoke` does, and give the run."""
-        return Run(self._kept(self._revoking(grant, wait, receipt, remove_provider)))
+        return self._start(self._revoking(grant, wait, receipt, remove_provider))
 
     def close(self) -> None:
         """Close the client: runs under way go on to their end, which this waits for, and every further call is refused.
@@ -327,7 +328,12 @@ class Client(_Base):
         """Close it; when the block was interrupted, cancel the runs under way first."""
         self._native = None
         works, self._works = self._works, []
-        wait_for_all(works, cancel=isinstance(error, KeyboardInterrupt | SystemExit))
+        under_way = [work for work in works if not work.wait(0)]
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            wait_for_all(under_way, cancel=True)
+            carry(error, under_way)
+        else:
+            wait_for_all(under_way)
 
     def _read(self, verb: str, grant: GrantLike) -> str:
         try:
@@ -336,9 +342,12 @@ class Client(_Base):
             self._explain(error)
             raise
 
-    def _finished(self, work: _podrole.Work, listener: EventListener | None) -> Receipt:
+    def _start(self, begin: Callable[[], _podrole.Work]) -> Run:
+        return start(lambda: self._kept(begin()))
+
+    def _finished(self, begin: Callable[[], _podrole.Work], listener: EventListener | None) -> Receipt:
         try:
-            return finish(work, listener)
+            return finish(begin, listener)
         except PodroleError as error:
             self._explain(error)
             raise
@@ -370,11 +379,11 @@ class AsyncClient(_Base):
     ) -> Receipt:
         """As `Client.apply`; events are received in the event loop."""
         _check_listener(on_event, awaited=True)
-        return await self._finished(self._applying(what, wait), on_event)
+        return await self._finished(self._applying(what, wait)(), on_event)
 
     def start_apply(self, what: Plan | GrantLike, *, wait: Seconds | None = None) -> AsyncRun:
         """As `Client.start_apply`."""
-        return AsyncRun(self._kept(self._applying(what, wait)))
+        return AsyncRun(self._kept(self._applying(what, wait)()))
 
     async def verify(self, grant: GrantLike) -> Report:
         """As `Client.verify`."""
@@ -395,7 +404,7 @@ class AsyncClient(_Base):
     ) -> Receipt:
         """As `Client.revoke`; events are received in the event loop."""
         _check_listener(on_event, awaited=True)
-        return await self._finished(self._revoking(grant, wait, receipt, remove_provider), on_event)
+        return await self._finished(self._revoking(grant, wait, receipt, remove_provider)(), on_event)
 
     def start_revoke(
         self,
@@ -406,7 +415,7 @@ class AsyncClient(_Base):
         remove_provider: bool = False,
     ) -> AsyncRun:
         """As `Client.start_revoke`."""
-        return AsyncRun(self._kept(self._revoking(grant, wait, receipt, remove_provider)))
+        return AsyncRun(self._kept(self._revoking(grant, wait, receipt, remove_provider)()))
 
     async def close(self) -> None:
         """As `Client.close`."""
@@ -427,14 +436,18 @@ class AsyncClient(_Base):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close it; when the block was interrupted, cancel the runs under way first."""
-        if error is not None and not isinstance(error, Exception):
-            for work in self._works:
-                work.cancel()
+        under_way = [work for work in self._works if not work.wait(0)]
+        if error is None or isinstance(error, Exception):
+            await self.close()
+            return
+        for work in under_way:
+            work.cancel()
         await self.close()
+        carry(error, under_way)
 
     async def _read(self, verb: str, grant: GrantLike) -> str:
         try:
-            return await wait_async(self._reading(verb, grant))
+            return await wait_async(self._reading(verb, grant)())
         except PodroleError as error:
             self._explain(error)
             raise

@@ -164,7 +164,9 @@ def _asked(failed: list[BaseException], answer: Callable[[str], Any]) -> Callabl
 
     def ask(question: str) -> str:
         try:
-            return json.dumps({"value": answer(question)})
+            given = json.dumps({"value": answer(question)})
+            failed.clear()
+            return given
         except Exception as problem:
             failed[:] = [problem]
             return json.dumps({"failure": f"{type(problem).__name__}: {problem}"})
@@ -190,13 +192,20 @@ def _source(source: CredentialsSource, name: str) -> Callable[[], dict[str, Any]
     if callable(source) and not hasattr(source, "get_frozen_credentials"):
         return lambda: _credentials(source(), f"{name}()")
     # What is wrong with fixed ones is said at once; those of botocore may have to be fetched first.
-    if isinstance(source, AwsCredentials):
+    if isinstance(source, AwsCredentials) or _frozen(source):
         _credentials(source, name)
     elif not hasattr(source, "get_frozen_credentials"):
         raise invalid(
             f"{name} must be AwsCredentials, botocore credentials or a function, this is a value of type {type(source).__name__}"
         )
     return lambda: _credentials(source, name)
+
+
+def _frozen(given: object) -> bool:
+    """Say whether these are what `get_frozen_credentials` of botocore gives."""
+    return not hasattr(given, "get_frozen_credentials") and all(
+        hasattr(given, name) for name in ("access_key", "secret_key", "token")
+    )
 
 
 def _credentials(given: Any, name: str) -> dict[str, Any]:
@@ -209,9 +218,9 @@ def _credentials(given: Any, name: str) -> dict[str, Any]:
             "expiration": _end(given.expiration, f"{name}.expiration"),
         }
     freeze = getattr(given, "get_frozen_credentials", None)
-    if not callable(freeze):
+    if not callable(freeze) and not _frozen(given):
         raise invalid(f"{name} must give AwsCredentials or botocore credentials, this is a value of type {type(given).__name__}")
-    frozen: Any = freeze()
+    frozen: Any = freeze() if callable(freeze) else given
     # Those that refresh themselves are asked again and again, those that do not are kept.
     refreshes = hasattr(given, "refresh_needed")
     return {

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from podrole import _podrole
 from podrole._interrupts import TICK, Interrupts, tick
-from podrole.errors import Interrupted, PodroleError, carrying
+from podrole.errors import Interrupted, PodroleError, carrying, receipt_of
 from podrole.events import Event, event_of
 from podrole.receipt import Receipt
 
@@ -77,7 +77,7 @@ class Run:
             PodroleError: Whatever made the run fail, with `leftovers` and `receipt`.
             Interrupted: Ctrl-C; the run was cancelled and has ended.
         """
-        return finish(self._work)
+        return finish(lambda: self._work)
 
     def __repr__(self) -> str:
         """Say whether it goes on."""
@@ -102,15 +102,39 @@ class Run:
         return self._events[index]
 
 
-def finish(work: _podrole.Work, listener: EventListener | None = None) -> Receipt:
-    """Wait for the end of a run, and tell a listener its events on the way."""
-    return Receipt._of_text(wait(work, listener))  # noqa: SLF001
+def start(begin: Callable[[], _podrole.Work]) -> Run:
+    """Begin a run. Ctrl-C meanwhile cancels it: nobody would hold it."""
+    with Interrupts() as interrupts:
+        work = _begun(begin, interrupts)
+        while interrupts.count and not work.wait(TICK):
+            pass
+    if interrupts.count:
+        raise Interrupted(*_ending(work))
+    return Run(work)
 
 
-def wait(work: _podrole.Work, listener: EventListener | None = None) -> str:
-    """Wait for the end of work. Ctrl-C cancels it, and a second one does not wait for the step in flight."""
+def _begun(begin: Callable[[], _podrole.Work], interrupts: Interrupts) -> _podrole.Work:
+    try:
+        work = begin()
+    except PodroleError:
+        if interrupts.count:
+            raise Interrupted from None
+        raise
+    interrupts.watch(work)
+    return work
+
+
+def finish(begin: Callable[[], _podrole.Work], listener: EventListener | None = None) -> Receipt:
+    """Begin a run and wait for its end, and tell a listener its events on the way."""
+    return Receipt._of_text(wait(begin, listener))  # noqa: SLF001
+
+
+def wait(begin: Callable[[], _podrole.Work], listener: EventListener | None = None) -> str:
+    """Begin work and wait for its end. Ctrl-C cancels it, and a second one does not wait for the step in flight."""
     told = 0
-    with Interrupts(work) as interrupts:
+    with Interrupts() as interrupts:
+        # Ctrl-C between the beginning and the waiting would let it go on without anybody who gets the receipt.
+        work = _begun(begin, interrupts)
         try:
             while listener is not None and (batch := work.events(told, tick())) is not None:
                 for one in json.loads(batch):
@@ -188,9 +212,19 @@ def wait_for_all(works: Sequence[_podrole.Work], *, cancel: bool = False) -> Non
             while not work.wait(tick()):
                 pass
     if interrupts.count:
-        endings = [_ending(work) for work in works]
-        stopped = [ending for ending in endings if ending[1] is not None and ending[1].kind == "cancelled"]
-        raise Interrupted(*(stopped or endings)[0])
+        raise Interrupted(*_first_stopped(works))
+
+
+def carry(leaving: BaseException, works: Sequence[_podrole.Work]) -> None:
+    """Let an exception carry the receipt of the first of the runs that were cancelled for it, unless it has one already."""
+    if works and receipt_of(leaving) is None:
+        carrying(leaving, *_first_stopped(works))
+
+
+def _first_stopped(works: Sequence[_podrole.Work]) -> tuple[Receipt | None, PodroleError | None]:
+    endings = [_ending(work) for work in works]
+    stopped = [ending for ending in endings if ending[1] is not None and ending[1].kind == "cancelled"]
+    return (stopped or endings)[0]
 
 
 def _ending(work: _podrole.Work) -> tuple[Receipt | None, PodroleError | None]:
@@ -207,7 +241,7 @@ class AsyncRun:
     """A run under way, for asyncio. It began when it was made: awaiting it gives the receipt, `async for` the events.
 
     Leaving an iteration does not cancel the run, and neither does letting go of it; `cancel` does, and so does the cancellation of
-    a task that awaits it.
+    a task that awaits it or its next event.
 
     >>> import asyncio, podrole, podrole.testing
     >>> grant = podrole.Grant(cluster="devops_aurora", service_account="devops-aurora-1/app", role="app")
@@ -269,6 +303,15 @@ class AsyncRun:
         return f"<AsyncRun, {'ended' if self._work.wait(0) else 'under way'}>"
 
     async def _event(self, index: int) -> Event | None:
+        import asyncio
+
+        try:
+            return await self._told(index)
+        except asyncio.CancelledError as cancelled:
+            await stop_async(cancelled, self._work)
+            raise
+
+    async def _told(self, index: int) -> Event | None:
         while index >= len(self._events):
             known = len(self._events)
             batch = self._work.events(known, 0)
@@ -301,16 +344,26 @@ async def wait_async(work: _podrole.Work, listener: EventListener | None = None)
                     await _tell_async(listener, event_of(one))
                 await _changed(work, lambda told=told: work.events(told, 0) != "[]")  # type: ignore[misc]
         await _changed(work, lambda: work.wait(0))
-    except asyncio.CancelledError as cancelled:
-        work.cancel()
-        try:
-            await _changed(work, lambda: work.wait(0))
-        except asyncio.CancelledError:
-            work.cancel()
-            work.wait(_AT_ONCE)
-        carrying(cancelled, *_ending(work))
+    except PodroleError:
+        raise
+    except BaseException as stopped:
+        # The cancellation of the task, or a listener that ends the program.
+        await stop_async(stopped, work)
         raise
     return _answer(work)
+
+
+async def stop_async(stopped: BaseException, work: _podrole.Work) -> None:
+    """Cancel work, wait for its end, and let what stopped it carry the receipt; when cancelled again, do not wait for the step."""
+    import asyncio
+
+    work.cancel()
+    try:
+        await _changed(work, lambda: work.wait(0))
+    except asyncio.CancelledError:
+        work.cancel()
+        work.wait(_AT_ONCE)
+    carrying(stopped, *_ending(work))
 
 
 async def _changed(work: _podrole.Work, done: Callable[[], bool]) -> None:
