@@ -147,10 +147,10 @@ async fn a_grant_with_a_kustomization_reaches_the_pods_by_kubectl_apply() {
 
     let receipt = client.revoke(&grant).await.unwrap();
     assert_eq!(contents(root.path()), before);
-    // The pods run as the service account until the file is deployed.
+    // The pods run as the service account until they are replaced.
     assert!(receipt.plan.to_string().contains("does not replace"), "{}", receipt.plan);
     assert_ne!(scene.service_account(), Value::Null);
-    scene.plane.kubectl(&["apply", "-k", root.path().join("production").to_str().unwrap()]);
+    scene.plane.kubectl(&["scale", "deployment", DEPLOYMENT, "-n", &scene.namespace, "--replicas=0"]);
     scene.plane.rolled_out("deployment", &scene.namespace, DEPLOYMENT);
     client.revoke(&grant).await.unwrap();
     assert_eq!(scene.service_account(), Value::Null);
