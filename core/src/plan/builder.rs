@@ -141,6 +141,11 @@ impl<'a> Builder<'a> {
         &self.options.owner
     }
 
+    /// Whether a notice about a thing has these words.
+    pub(super) fn says(&self, resource: &str, words: &str) -> bool {
+        self.notices.iter().any(|notice| notice.resource == resource && notice.message.contains(words))
+    }
+
     pub(super) fn note(&mut self, level: Level, resource: impl Into<String>, message: impl Into<String>) {
         let notice = Notice { level, resource: resource.into(), message: message.into() };
         if !self.notices.contains(&notice) {

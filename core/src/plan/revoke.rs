@@ -14,7 +14,9 @@ use crate::grant::{CheckedGrant, grant_id};
 use crate::marks::{self, RoleRecord};
 use crate::model::{Arn, ManagedPolicy, PolicyName, Role};
 use crate::observe::{Answer, Fact, Place, Read};
-use crate::policy::{Document, TrustRequest, holds, is_all_of, subjects_of};
+use crate::policy::{
+    Decision, Document, TrustRequest, WebIdentity, evaluate_web_identity, holds, is_all_of, subjects_of,
+};
 use crate::receipt::Receipt;
 impl Builder<'_> {
     pub(super) fn revoke(&mut self, grant: &CheckedGrant, receipt: Option<&Receipt>) -> Result<()> {
@@ -39,6 +41,7 @@ impl Builder<'_> {
         let mut done = after.to_vec();
         if let Some(role) = self.role_as_named(scene) {
             done.extend(self.revoke_role(scene, place, &role, receipt, after)?);
+            self.note_access_left(scene, place, &role);
         }
         // A policy that was made before the role, or its record, was.
         for arn in self.marked_policies(scene, place)? {
@@ -46,6 +49,28 @@ impl Builder<'_> {
         }
         self.revoke_provider(scene, &provider, &done);
         Ok(())
+    }
+
+    /// Says that the service account still gets into the role, by what is not this grant's to take away.
+    fn note_access_left(&mut self, scene: &Scene<'_>, place: &Place, role: &Role) {
+        let Some(left) = self.world.role(&scene.account, &role.name) else { return };
+        let grant = scene.grant;
+        let subject = format!("system:serviceaccount:{}:{}", grant.namespace, grant.service_account);
+        let identity = WebIdentity {
+            provider_arn: Arn::oidc_provider(&place.partition, &place.account, &place.issuer).to_string(),
+            issuer: place.issuer.host_and_path().to_owned(),
+            subject: subject.clone(),
+            audiences: vec![grant.audience.to_string()],
+            context: BTreeMap::new(),
+        };
+        let Decision::Allowed { index, .. } = evaluate_web_identity(&left.trust, &identity) else { return };
+        let resource = format!("role {}", role.name);
+        if self.says(&resource, &subject) {
+            return;
+        }
+        let sid = left.trust.statements()[index].sid.clone().map(|sid| format!(" ({sid})")).unwrap_or_default();
+        let message = format!("statement {}{sid} of its trust policy still lets {subject} in: it stays", index + 1);
+        self.note(Level::Warning, resource, message);
     }
 
     /// The policies of the grant that podrole made for it, by their own marks.

@@ -93,3 +93,20 @@ fn names_that_are_the_same_to_iam_are_refused() {
         assert!(error.message().contains(words), "{error:#}");
     }
 }
+
+#[tokio::test]
+async fn access_that_an_undo_cannot_take_away_is_said() {
+    let memory = Memory::new(crowded());
+    let client = Client::in_memory(&memory);
+    client.apply(&bare_grant()).await.unwrap();
+    memory.edit(|world| {
+        let held = role_mut(world, ROLE);
+        let mut trust = held.trust.as_value().clone();
+        let mut theirs = trust["Statement"][0].clone();
+        theirs["Sid"] = "Theirs".into();
+        trust["Statement"].as_array_mut().unwrap().push(theirs);
+        held.trust = document(&trust.to_string());
+    });
+    let plan = client.revoke(&bare_grant()).await.unwrap().plan.view().width(1000).to_string();
+    assert!(plan.contains("(Theirs) of its trust policy still lets system:serviceaccount:"), "{plan}");
+}
