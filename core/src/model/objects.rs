@@ -305,6 +305,13 @@ pub struct Workload {
     pub rollout: Rollout,
 }
 
+impl Workload {
+    /// Whether its labels select a pod.
+    pub(crate) fn selects(&self, pod: &Pod) -> bool {
+        self.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value))
+    }
+}
+
 /// Where the rollout of a workload stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -269,11 +269,7 @@ fn kubernetes_reads(grant: &CheckedGrant, observed: &Observed, purpose: Purpose,
     });
     // An undo keeps the service account for the pods of others.
     if !grant.workloads.is_empty() || purpose.revoke {
-        reads.insert(Read::Pods {
-            cluster: cluster.clone(),
-            namespace: namespace.clone(),
-            service_account: service_account.clone(),
-        });
+        reads.insert(Read::pods_of(grant));
     }
     for workload in &grant.workloads {
         reads.insert(Read::Workload { cluster: cluster.clone(), workload: workload.workload.clone() });

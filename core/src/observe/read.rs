@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Hints, Observed};
 use crate::error::{ErrorKind, Result};
-use crate::grant::ClusterSelector;
+use crate::grant::{CheckedGrant, ClusterSelector};
 use crate::model::{
     AccountId, Arn, Cluster, ClusterName, ManagedPolicy, Namespace, OidcProvider, Pod, PodIdentityAssociation,
     PolicyName, PolicyVersion, Quotas, Region, Role, RoleName, ServiceAccount, ServiceAccountName, Workload,
@@ -112,6 +112,15 @@ impl Read {
     /// Whether the plan can do without it: it is only needed for a warning.
     pub(crate) fn is_optional(&self) -> bool {
         matches!(self, Self::Associations { .. } | Self::Quotas { .. } | Self::Namespace { .. } | Self::Pods { .. })
+    }
+
+    /// The pods that run as a grant's service account.
+    pub(crate) fn pods_of(grant: &CheckedGrant) -> Self {
+        Self::Pods {
+            cluster: grant.grant.cluster.clone(),
+            namespace: grant.namespace.clone(),
+            service_account: grant.service_account.clone(),
+        }
     }
 
     /// The cluster whose API server is asked.

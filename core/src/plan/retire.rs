@@ -25,17 +25,8 @@ impl Builder<'_> {
     /// Removes from a role of ours what this grant put there and no longer asks for, and says what others put there.
     pub(super) fn retire(&mut self, scene: &Scene<'_>, role: &Role, keep: &[RoleRecord], after: &[u32]) -> Vec<u32> {
         let mut steps = Vec::new();
-        let is_boundary = |record: &RoleRecord| matches!(record, RoleRecord::Boundary(_));
         let records = retired(scene, role, keep).into_iter().filter(|record| !matches!(record, RoleRecord::Subject(_)));
-        // The boundary last: what it bounds must not be there without it.
-        let (boundary, others): (Vec<_>, Vec<_>) = records.partition(is_boundary);
-        for record in others {
-            steps.extend(self.take_back(scene, role, &record, after));
-        }
-        for record in boundary {
-            let waits: Vec<u32> = after.iter().chain(&steps).copied().collect();
-            steps.extend(self.take_back(scene, role, &record, &waits));
-        }
+        self.take_all_back(scene, role, records.collect(), after, &mut steps);
         let recorded: Vec<RoleRecord> = marks::all_records(&role.tags).into_iter().map(|(_, record)| record).collect();
         let resource = format!("role {}", role.name);
         for arn in self.world.attached(&scene.account, &role.name).cloned().unwrap_or_default() {
@@ -81,6 +72,26 @@ impl Builder<'_> {
             }
         }
         attached.len() > quotas.attached_policies_per_role as usize || inline > quotas.inline_policies_size as usize
+    }
+
+    /// Removes recorded things from a role of ours: the boundary last, after all steps so far, for what it bounds must not be there without it.
+    pub(super) fn take_all_back(
+        &mut self,
+        scene: &Scene<'_>,
+        role: &Role,
+        records: Vec<RoleRecord>,
+        after: &[u32],
+        steps: &mut Vec<u32>,
+    ) {
+        let is_boundary = |record: &RoleRecord| matches!(record, RoleRecord::Boundary(_));
+        let (boundary, others): (Vec<_>, Vec<_>) = records.into_iter().partition(is_boundary);
+        for record in others {
+            steps.extend(self.take_back(scene, role, &record, after));
+        }
+        for record in boundary {
+            let waits: Vec<u32> = after.iter().chain(steps.iter()).copied().collect();
+            steps.extend(self.take_back(scene, role, &record, &waits));
+        }
     }
 
     /// Removes one recorded thing from a role of ours, then its record; keeps what another grant recorded too.

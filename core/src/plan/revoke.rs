@@ -14,9 +14,7 @@ use crate::grant::{CheckedGrant, grant_id};
 use crate::marks::{self, RoleRecord};
 use crate::model::{Arn, ManagedPolicy, PolicyName, Role};
 use crate::observe::{Answer, Fact, Place, Read};
-use crate::policy::{
-    Decision, Document, TrustRequest, WebIdentity, evaluate_web_identity, holds, is_all_of, subjects_of,
-};
+use crate::policy::{Decision, Document, TrustRequest, evaluate_web_identity, holds, is_all_of, subjects_of};
 use crate::receipt::Receipt;
 impl Builder<'_> {
     pub(super) fn revoke(&mut self, grant: &CheckedGrant, receipt: Option<&Receipt>) -> Result<()> {
@@ -54,16 +52,10 @@ impl Builder<'_> {
     /// Says that the service account still gets into the role, by what is not this grant's to take away.
     fn note_access_left(&mut self, scene: &Scene<'_>, place: &Place, role: &Role) {
         let Some(left) = self.world.role(&scene.account, &role.name) else { return };
-        let grant = scene.grant;
-        let subject = format!("system:serviceaccount:{}:{}", grant.namespace, grant.service_account);
-        let identity = WebIdentity {
-            provider_arn: Arn::oidc_provider(&place.partition, &place.account, &place.issuer).to_string(),
-            issuer: place.issuer.host_and_path().to_owned(),
-            subject: subject.clone(),
-            audiences: vec![grant.audience.to_string()],
-            context: BTreeMap::new(),
-        };
-        let Decision::Allowed { index, .. } = evaluate_web_identity(&left.trust, &identity) else { return };
+        // The grant's own is the first.
+        let Some(request) = trust_requests(scene.grant, place, &self.options.owner).into_iter().next() else { return };
+        let Decision::Allowed { index, .. } = evaluate_web_identity(&left.trust, &request.identity()) else { return };
+        let subject = request.subject();
         let resource = format!("role {}", role.name);
         if self.says(&resource, &subject) {
             return;
@@ -209,15 +201,7 @@ impl Builder<'_> {
         steps.extend(self.forget(scene, role, gone, &steps.clone()));
         // After the trust: a further service account's record must not go before its access.
         let taken = mine.iter().filter(|record| !matches!(record, RoleRecord::Left(_)));
-        let (boundary, others): (Vec<_>, Vec<_>) = taken.partition(|record| matches!(record, RoleRecord::Boundary(_)));
-        for record in others {
-            steps.extend(self.take_back(scene, role, record, after));
-        }
-        // The boundary last: what it bounds must not be there without it.
-        for record in boundary {
-            let waits: Vec<u32> = after.iter().chain(&steps).copied().collect();
-            steps.extend(self.take_back(scene, role, record, &waits));
-        }
+        self.take_all_back(scene, role, taken.cloned().collect(), after, &mut steps);
         for request in stuck {
             self.note(
                 Level::Warning,

@@ -10,7 +10,7 @@ use super::ownership::{ANNOTATIONS, LABELS, owned};
 use crate::error::Result;
 use crate::kustomize::{self, WorkloadTarget};
 use crate::marks::{self, CREATED_BY, FORMER, IDENTITY, Taken, WORKLOADS};
-use crate::model::{Pod, ServiceAccount, Workload, WorkloadRef};
+use crate::model::{Pod, ServiceAccount, WorkloadRef};
 use crate::observe::Read;
 use crate::ports::ServiceAccountApply;
 
@@ -145,21 +145,12 @@ impl Builder<'_> {
     fn in_use(&self, scene: &Scene<'_>, leaving: &[WorkloadRef]) -> Option<String> {
         let grant = scene.grant;
         let cluster = &grant.grant.cluster;
-        let read = Read::Pods {
-            cluster: cluster.clone(),
-            namespace: grant.namespace.clone(),
-            service_account: grant.service_account.clone(),
-        };
         let Some(pods) = self.world.pods(cluster, &grant.namespace, &grant.service_account) else {
-            let reason = self.world.unknown(&read).unwrap_or("they were not read");
+            let reason = self.world.unknown(&Read::pods_of(grant)).unwrap_or("they were not read");
             return Some(format!("whether pods run as it is not known ({reason})"));
         };
         let leaving: Vec<_> = leaving.iter().filter_map(|workload| self.world.workload(cluster, workload)).collect();
-        let goes = |pod: &Pod| {
-            let selects =
-                |workload: &&Workload| workload.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value));
-            pod.ending || leaving.iter().any(selects)
-        };
+        let goes = |pod: &Pod| pod.ending || leaving.iter().any(|workload| workload.selects(pod));
         let staying: Vec<&str> = pods.iter().filter(|pod| !goes(pod)).map(|pod| pod.name.as_str()).collect();
         (!staying.is_empty()).then(|| format!("pods run as it that this undo does not replace: {}", staying.join(", ")))
     }

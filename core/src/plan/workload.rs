@@ -178,11 +178,7 @@ impl Builder<'_> {
             }
             None => {}
         }
-        let read = Read::Pods {
-            cluster: grant.grant.cluster.clone(),
-            namespace: grant.namespace.clone(),
-            service_account: grant.service_account.clone(),
-        };
+        let read = Read::pods_of(grant);
         let Some(pods) = self.world.pods(&grant.grant.cluster, &grant.namespace, &grant.service_account) else {
             let reason = self.world.unknown(&read).unwrap_or("not read").to_owned();
             if annotated.touches_identity {
@@ -197,7 +193,7 @@ impl Builder<'_> {
         };
         let old = pods
             .iter()
-            .filter(|pod| !pod.ending && found.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value)))
+            .filter(|pod| !pod.ending && found.selects(pod))
             .filter(|pod| {
                 annotated.touches_identity
                     || annotated.since.is_some_and(|since| is_older(pod, since, &identity[ROLE_ARN]))

@@ -11,7 +11,7 @@ use super::document::{Document, DocumentError};
 use super::json::compact;
 use super::meaning;
 use super::statement::{Condition, Effect, Statement};
-use super::{DocumentKind, WEB_IDENTITY_ACTION};
+use super::{DocumentKind, WEB_IDENTITY_ACTION, WebIdentity};
 
 /// The service account that a role shall let in, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,17 @@ impl TrustRequest {
     /// The token's subject, `system:serviceaccount:<namespace>:<service account>`.
     pub fn subject(&self) -> String {
         format!("system:serviceaccount:{}:{}", self.namespace, self.service_account)
+    }
+
+    /// Who asks with a token of the service account, as far as is known here.
+    pub(crate) fn identity(&self) -> WebIdentity {
+        WebIdentity {
+            provider_arn: self.provider_arn.clone(),
+            issuer: self.issuer.clone(),
+            subject: self.subject(),
+            audiences: vec![self.audience.clone()],
+            context: BTreeMap::new(),
+        }
     }
 
     /// The label of our statement: `Podrole`, 8 hex digits of the owner, 8 of issuer, operator, audience and further

@@ -87,6 +87,12 @@ impl Progress {
     }
 }
 
+/// What a run that was asked to stop ends with.
+fn cancelled_error(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Cancelled, message)
+        .remedy("`apply` again continues from here; `revoke` takes back what is done")
+}
+
 impl Job {
     pub(crate) async fn carry_out(self) -> Result<Receipt> {
         let log = CallLog::new();
@@ -137,8 +143,7 @@ impl Job {
         let cancelled = *self.stop.borrow() != Stop::No && !(receipt.is_complete() && waited_out);
         let error = match failure {
             Some(error) => error,
-            None if cancelled => Error::new(ErrorKind::Cancelled, "the run was cancelled")
-                .remedy("`apply` again continues from here; `revoke` takes back what is done"),
+            None if cancelled => cancelled_error("the run was cancelled"),
             None => return Ok(receipt),
         };
         let leftovers = match (receipt.unknown(), receipt.done()) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Progress, Stop, stopped};
+use super::{Progress, Stop, cancelled_error, stopped};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::grant::ClusterSelector;
@@ -370,8 +370,7 @@ impl Performer {
         tokio::select! {
             biased;
             () = stopped(&mut stop, Stop::Gently) => {
-                Err(Error::new(ErrorKind::Cancelled, format!("the run was cancelled while it waited until {reason}"))
-                    .remedy("`apply` again continues from here; `revoke` takes back what is done"))
+                Err(cancelled_error(format!("the run was cancelled while it waited until {reason}")))
             }
             () = self.clock.sleep(pause) => Ok(()),
         }

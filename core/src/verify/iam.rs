@@ -9,7 +9,7 @@ use crate::model::{Arn, PolicyName};
 use crate::observe::Place;
 use crate::plan::trust_requests;
 use crate::policy::{
-    Caller, DataSyncRequest, Decision, Document, FindingKind, Miss, S3_SERVICE, WebIdentity, evaluate_assume_role,
+    Caller, DataSyncRequest, Decision, Document, FindingKind, Miss, S3_SERVICE, evaluate_assume_role,
     evaluate_web_identity, merge_data_sync, merge_trust, subjects_allowed, wider_grants,
 };
 
@@ -121,14 +121,7 @@ impl Checks<'_> {
                 let reason = || "no statement lets it in under exactly these conditions".to_owned();
                 merge.changed.then(|| (reason(), "apply the grant"))
             } else {
-                let identity = WebIdentity {
-                    provider_arn: provider_arn.to_string(),
-                    issuer: issuer.to_owned(),
-                    subject: request.subject(),
-                    audiences: vec![request.audience.clone()],
-                    context: BTreeMap::new(),
-                };
-                match evaluate_web_identity(&role.trust, &identity) {
+                match evaluate_web_identity(&role.trust, &request.identity()) {
                     Decision::Allowed { .. } => None,
                     // Whether the denial holds depends on what is not known here; whether anything lets it in does not.
                     Decision::Denied { miss: Miss::ExplicitDeny, .. } => (!allowed.contains(&request.subject()))

@@ -115,11 +115,7 @@ impl Checks<'_> {
             let remedy = if found.paused { "resume it, or replace its pods" } else { "wait for it, or see its events" };
             self.say(CheckKind::Rollout, &resource, Status::Failed, message, remedy);
         }
-        let read = Read::Pods {
-            cluster: cluster.clone(),
-            namespace: grant.namespace.clone(),
-            service_account: grant.service_account.clone(),
-        };
+        let read = Read::pods_of(grant);
         let account = self.observed.service_account(cluster, &grant.namespace, &grant.service_account);
         let since = account.and_then(|found| annotated_at(&found.owners));
         let role_arn = account.and_then(|found| found.annotations.get(ROLE_ARN)).map_or("", String::as_str);
@@ -130,11 +126,7 @@ impl Checks<'_> {
             }
             return;
         };
-        let pods: Vec<&Pod> = pods
-            .iter()
-            .filter(|pod| !pod.ending)
-            .filter(|pod| found.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value)))
-            .collect();
+        let pods: Vec<&Pod> = pods.iter().filter(|pod| !pod.ending).filter(|pod| found.selects(pod)).collect();
         let is_old = |pod: &&&Pod| since.is_some_and(|since| is_older(pod, since, role_arn));
         let old = pods.iter().filter(is_old).count();
         if old > 0 && !found.template_annotations.contains_key(marks::IDENTITY) {
