@@ -13,14 +13,15 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 
 use crate::failure::read;
-use crate::interpreter::attached;
+use crate::interpreter::{Errand, leave};
 
 /// How long a token is good that does not say so: EKS's own last 15 minutes.
 const TOKEN_LIFE: Duration = Duration::from_mins(15);
 
-/// A function that takes and gives JSON text and never raises.
+/// A function that takes text and gives JSON text, and never raises.
 #[derive(Clone)]
 struct Asked(Arc<Py<PyAny>>);
 
@@ -113,16 +114,11 @@ enum Answer<T> {
 impl Asked {
     async fn answer<T: DeserializeOwned>(&self, question: String) -> Result<T> {
         let failed = |message: &str| Error::new(ErrorKind::Credentials, message.to_owned());
-        let function = Arc::clone(&self.0);
-        // The function may take its time, and needs the interpreter.
-        let called =
-            tokio::task::spawn_blocking(move || attached(|py| function.call1(py, (question,))?.extract::<String>(py)));
-        let gone = "the interpreter that gives credentials has ended";
-        let text = called.await.ok().flatten().ok_or_else(|| failed(gone))?;
+        let (reply, answer) = oneshot::channel();
+        leave(Errand::Ask(Arc::clone(&self.0), question, reply));
+        let text = answer.await.map_err(|_| failed("the interpreter that gives credentials has ended"))?;
         // The reader's words could show a secret.
-        let unreadable = "what the function gave cannot be read";
-        let text = text.map_err(|_| failed(unreadable))?;
-        match serde_json::from_str(&text).map_err(|_| failed(unreadable))? {
+        match serde_json::from_str(&text).map_err(|_| failed("what the function gave cannot be read"))? {
             Answer::Value(value) => Ok(value),
             Answer::Failure(message) => Err(failed(&message)),
         }

@@ -1,8 +1,11 @@
 //! How a failure crosses over: everything that an error says, as JSON text of which `podrole.errors` makes an exception.
 
 use podrole::{Error, ErrorKind, ErrorPayload, Receipt};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use crate::interpreter::inside;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -31,6 +34,10 @@ pub(crate) fn failure(error: &Error) -> String {
 
 /// `podrole.errors.from_failure(text)`: the classes are Python's own, so that types, pickling and docs are too.
 pub(crate) fn raised(py: Python<'_>, failure: &str) -> PyErr {
+    let Some(_inside) = inside() else {
+        // A daemon thread that nobody waits for.
+        return PyRuntimeError::new_err(format!("the interpreter ends: {failure}"));
+    };
     let build =
         || -> PyResult<Bound<'_, PyAny>> { py.import("podrole.errors")?.getattr("from_failure")?.call1((failure,)) };
     build().map_or_else(|problem| problem, PyErr::from_value)

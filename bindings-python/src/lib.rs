@@ -19,7 +19,8 @@ mod text;
 mod work;
 
 /// The native module.
-#[pymodule(gil_used = false)]
+// A build for CPython without the global lock turns the lock on: nothing here was tried without it.
+#[pymodule(gil_used = true)]
 mod _podrole {
     /// The version of the core.
     #[pymodule_export]
@@ -33,7 +34,7 @@ mod _podrole {
     #[pymodule_export]
     use crate::client::Client;
     #[pymodule_export]
-    use crate::interpreter::{forked, leave_interpreter};
+    use crate::interpreter::{Reply, claim_errands, forked, leave_interpreter, next_errand, unclaim_errands};
     #[pymodule_export]
     use crate::log::set_log_level;
     #[pymodule_export]

@@ -10,7 +10,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{Interest, set_global_default};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use crate::interpreter::{Promise, attached};
+use crate::interpreter::{Errand, leave};
 
 /// The least severe level that crosses over, as `logging` counts: 10 is DEBUG. Everything above 50 is nothing.
 static LEVEL: AtomicU8 = AtomicU8::new(u8::MAX);
@@ -78,22 +78,8 @@ fn ours(metadata: &Metadata<'_>) -> bool {
     metadata.target().split("::").next() == Some("podrole")
 }
 
-/// Hands a record over on a thread that may wait for the interpreter.
 fn pass_on(metadata: &Metadata<'_>, text: String) {
-    let (name, level) = (metadata.target().replace("::", "."), severity(*metadata.level()));
-    let promise = Promise::new();
-    let hand_over = move || {
-        let _promise = promise;
-        let _ = attached(|py| -> PyResult<()> {
-            let logger = py.import("logging")?.call_method1("getLogger", (name,))?;
-            logger.call_method1("log", (level, "%s", text))?;
-            Ok(())
-        });
-    };
-    match tokio::runtime::Handle::try_current() {
-        Ok(runtime) => drop(runtime.spawn_blocking(hand_over)),
-        Err(_) => hand_over(),
-    }
+    leave(Errand::Record(metadata.target().replace("::", "."), severity(*metadata.level()), text));
 }
 
 /// The fields of a span or event, in a line.

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use podrole::{Apply, Error, ErrorKind, Event, Receipt, Result};
 use pyo3::prelude::*;
 use serde::Serialize;
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::failure::{detached, failure, raised, written};
-use crate::interpreter::attached;
+use crate::interpreter::{Errand, leave};
 use crate::runtime::Home;
 
 /// How long one wait without the interpreter may be, in seconds: enough not to cost anything, and short enough for a clock.
@@ -48,7 +48,7 @@ struct Progress {
     /// JSON text of what it came to, or of the failure.
     answer: Option<Result<String, String>>,
     /// Called without arguments at every event and at the end, by their number.
-    listeners: BTreeMap<u64, Py<PyAny>>,
+    listeners: BTreeMap<u64, Arc<Py<PyAny>>>,
     next_listener: u64,
 }
 
@@ -101,7 +101,7 @@ impl Work {
         let mut progress = self.state.lock();
         let number = progress.next_listener;
         progress.next_listener += 1;
-        progress.listeners.insert(number, listener);
+        progress.listeners.insert(number, Arc::new(listener));
         number
     }
 
@@ -131,29 +131,16 @@ impl State {
         progress
     }
 
-    fn tell(self: &Arc<Self>, change: impl FnOnce(&mut Progress)) {
-        let waiting = {
+    fn tell(&self, change: impl FnOnce(&mut Progress)) {
+        let listeners: Vec<_> = {
             let mut progress = self.lock();
             change(&mut progress);
-            !progress.listeners.is_empty()
+            progress.listeners.values().map(Arc::clone).collect()
         };
         self.changed.notify_all();
-        if waiting {
-            let state = Arc::clone(self);
-            // Listeners need the interpreter, whose lock can take a while.
-            tokio::task::spawn_blocking(move || state.call_listeners());
+        for listener in listeners {
+            leave(Errand::Wake(listener));
         }
-    }
-
-    fn call_listeners(&self) {
-        // Nobody is told while the interpreter shuts down: nobody waits any more.
-        let _ = attached(|py| {
-            let listeners: Vec<_> = self.lock().listeners.values().map(|listener| listener.clone_ref(py)).collect();
-            for listener in listeners {
-                // An event loop that is closed takes no more calls, and needs none.
-                let _ = listener.call0(py);
-            }
-        });
     }
 }
 
@@ -205,8 +192,7 @@ impl Work {
     fn read_here(&self, seconds: f64) -> bool {
         let reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(Reading { runtime, mut answer }) = reading else { return false };
-        // A thread that carries futures already (a function of the caller that we called) cannot wait for another one.
-        let here = seconds > 0.0 && Handle::try_current().is_err();
+        let here = seconds > 0.0;
         let _inside = runtime.enter();
         let ending = Ending(Arc::clone(&self.state));
         if here {

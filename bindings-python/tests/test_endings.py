@@ -11,6 +11,7 @@ import textwrap
 import pytest
 
 import podrole
+from podrole.connection import cause_of, connection_of
 from podrole.events import Event
 from podrole.testing import Memory
 
@@ -63,6 +64,18 @@ def program(text: str) -> subprocess.CompletedProcess[str]:
         for _ in range(4):
             threading.Thread(target=busy, daemon=True).start()
         """,
+        # Daemons that are in the middle of failures, the last of which may be another one.
+        """
+        threading.excepthook = lambda _: None
+        def busy():
+            while True:
+                try:
+                    podrole.Grant(cluster="", service_account="a/b", role="r")
+                except podrole.InvalidInputError:
+                    pass
+        for _ in range(4):
+            threading.Thread(target=busy, daemon=True).start()
+        """,
         # Work that never ends.
         """
         memory.script("iam:CreateRole", "hang_before")
@@ -70,12 +83,120 @@ def program(text: str) -> subprocess.CompletedProcess[str]:
         threading.Thread(target=lambda: client.apply(grant), daemon=True).start()
         """,
     ],
-    ids=["asyncio", "logging", "daemons", "hanging"],
+    ids=["asyncio", "logging", "daemons", "failures", "hanging"],
 )
 @pytest.mark.parametrize("time", range(3))
 def test_the_interpreter_ends_in_peace(text: str, time: int) -> None:
     ended = program(text)
     assert (ended.returncode, ended.stderr) == (0, ""), time
+
+
+NEVER_RETURNS = """
+    import logging
+    entered = threading.Event()
+    def looping(*_):
+        entered.set()
+        while True:
+            pass
+    def blocking(*_):
+        entered.set()
+        threading.Event().wait()
+    def plan_with_credentials():
+        later = podrole.Client(credentials={function}, region="ca-central-1")
+        threading.Thread(target=lambda: later.plan(grant), daemon=True).start()
+    def run_with_credentials():
+        podrole.Client(credentials={function}, region="ca-central-1").start_apply(grant)
+    def plan_with_records():
+        # Not a handler: `logging` itself waits for those.
+        logging.getLogger("podrole.client").addFilter({function})
+        logging.basicConfig(level=logging.INFO)
+        client.plan(grant)
+    {begin}()
+    entered.wait()
+    {end}
+"""
+
+
+@pytest.mark.parametrize("end", ["", "sys.exit(1)"])
+@pytest.mark.parametrize("function", ["looping", "blocking"])
+@pytest.mark.parametrize("begin", ["plan_with_credentials", "run_with_credentials", "plan_with_records"])
+def test_a_function_of_the_caller_that_never_returns_does_not_disturb_the_end(begin: str, function: str, end: str) -> None:
+    ended = program(NEVER_RETURNS.format(begin=begin, function=function, end=end))
+    assert ended.returncode == (1 if end else 0), ended
+    assert "Fatal" not in ended.stderr, ended
+    assert "panicked" not in ended.stderr, ended
+
+
+def test_a_slow_credentials_function_keeps_no_other_waiting() -> None:
+    ended = program(
+        """
+        second = threading.Event()
+        def slow():
+            second.wait()
+            raise ZeroDivisionError("slow")
+        def quick():
+            second.set()
+            raise ZeroDivisionError("quick")
+        def plan(function):
+            try:
+                podrole.Client(credentials=function, region="ca-central-1").plan(grant)
+            except podrole.CredentialsError as error:
+                print(repr(error.__cause__))
+        waiting = threading.Thread(target=plan, args=(slow,))
+        waiting.start()
+        plan(quick)
+        waiting.join()
+        """
+    )
+    assert sorted(ended.stdout.splitlines()) == ["ZeroDivisionError('quick')", "ZeroDivisionError('slow')"], ended
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_after_a_fork_functions_are_asked_and_records_handed_over_as_before() -> None:
+    ended = program(
+        """
+        import logging, warnings
+        warnings.simplefilter("ignore")
+        class Shown(logging.Handler):
+            def emit(self, record):
+                print(os.getpid() == parent, record.getMessage(), flush=True)
+        parent = os.getpid()
+        def failing():
+            raise ZeroDivisionError("no login")
+        def plan():
+            try:
+                podrole.Client(credentials=failing, region="ca-central-1").plan(grant)
+            except podrole.CredentialsError as error:
+                print(os.getpid() == parent, repr(error.__cause__), flush=True)
+        logging.getLogger("podrole").addHandler(Shown())
+        logging.getLogger("podrole").setLevel(logging.INFO)
+        plan()
+        child = os.fork()
+        if child == 0:
+            plan()
+            sys.exit()
+        os.waitpid(child, 0)
+        """
+    )
+    for here in ("True", "False"):
+        lines = [line for line in ended.stdout.splitlines() if line.startswith(here)]
+        assert f"{here} ZeroDivisionError('no login')" in lines, ended
+        assert any("plan cluster=devops_aurora" in line for line in lines), ended
+
+
+def test_the_failure_of_one_function_is_not_forgotten_when_another_one_succeeds() -> None:
+    def failing() -> podrole.AwsCredentials:
+        raise ZeroDivisionError("no login")
+
+    fixed = podrole.AwsCredentials(access_key_id="a", secret_access_key="s")
+    connection = connection_of(
+        {}, session=None, credentials=fixed, account_credentials={"222222222222": failing}, kubeconfig=None, token=None
+    )
+    assert connection.credentials is not None
+    connection.credentials("222222222222")
+    connection.credentials("")
+    error = podrole.CredentialsError("there are none: ZeroDivisionError: no login")
+    assert isinstance(cause_of(error, connection.failed), ZeroDivisionError)
 
 
 def test_what_the_interpreters_end_closes_cannot_be_waited_for_any_more(grant: podrole.Grant) -> None:

@@ -269,6 +269,19 @@ def test_logging_gets_spans_of_the_core_and_nothing_when_it_is_not_asked() -> No
     assert "INFO plan cluster=devops_aurora" in after, ended
 
 
+def test_a_logger_below_podrole_has_a_level_of_its_own() -> None:
+    ended = _program(
+        """
+    import logging, podrole, podrole.testing
+    grant = podrole.Grant(cluster="devops_aurora", service_account="devops-aurora-1/app", role="app")
+    logging.basicConfig(format="%(name)s %(levelname)s", force=True)
+    logging.getLogger("podrole.ports").setLevel(logging.DEBUG)
+    podrole.Client.in_memory(podrole.testing.Memory()).plan(grant)
+    """
+    )
+    assert set(ended.stderr.splitlines()) == {"podrole.ports.calls DEBUG"}, ended
+
+
 def test_the_module_says_what_it_is() -> None:
     shown = subprocess.run(
         [sys.executable, "-I", "-m", "podrole", "--help"], check=True, capture_output=True, text=True

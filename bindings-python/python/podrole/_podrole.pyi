@@ -5,7 +5,7 @@ The native module.
 from _typeshed import SupportsGetItem
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
-__all__ = ["VERSION", "Client", "Memory", "Stop", "Work", "comparable_world", "data_sync_statement", "forked", "grant_from_json", "grant_from_value", "grant_from_yaml", "grant_to_yaml", "grants_from_file", "grants_from_json", "grants_from_yaml", "kustomize_patch", "leave_interpreter", "plan_from_json", "plan_text", "receipt_from_json", "receipt_text", "report_from_json", "report_into_result", "report_text", "s3_policy", "seed_world", "service_account_yaml", "set_log_level", "trust_document", "world_from_json"]
+__all__ = ["VERSION", "Client", "Memory", "Reply", "Stop", "Work", "claim_errands", "comparable_world", "data_sync_statement", "forked", "grant_from_json", "grant_from_value", "grant_from_yaml", "grant_to_yaml", "grants_from_file", "grants_from_json", "grants_from_yaml", "kustomize_patch", "leave_interpreter", "next_errand", "plan_from_json", "plan_text", "receipt_from_json", "receipt_text", "report_from_json", "report_into_result", "report_text", "s3_policy", "seed_world", "service_account_yaml", "set_log_level", "trust_document", "unclaim_errands", "world_from_json"]
 
 VERSION: Final[str]
 """
@@ -119,6 +119,16 @@ class Memory:
         """
 
 @final
+class Reply:
+    """
+    Where the answer to a question goes.
+    """
+    def give(self, /, answer: str) -> None:
+        """
+        Answers. The interpreter is held meanwhile, so that nobody is killed here.
+        """
+
+@final
 class Stop:
     """
     A point at which the caller is made to die.
@@ -157,6 +167,11 @@ class Work:
         """
         Waits at most so many seconds for the end; whether it has ended.
         """
+
+def claim_errands(lane: SupportsIndex) -> bool | None:
+    """
+    Whether the caller must start a thread that takes the errands of a lane: nobody does yet. `None` when there will be none any more.
+    """
 
 def comparable_world(world: str) -> str:
     """
@@ -215,8 +230,12 @@ def kustomize_patch(service_account: str) -> str:
 
 def leave_interpreter() -> None:
     """
-    Waits for what was promised, then lets no thread of ours to the interpreter any more, and waits for those that are there. `atexit`
-    calls it.
+    Waits for the records that are not written yet, then closes the lanes and waits for those inside. `atexit` calls it.
+    """
+
+def next_errand(lane: SupportsIndex) -> Any | None:
+    """
+    Waits for an errand of a lane, and gives its arguments; the one before is done. `None` when no more come.
     """
 
 def plan_from_json(text: str) -> str:
@@ -277,6 +296,11 @@ def set_log_level(level: SupportsIndex) -> None:
 def trust_document(provider_arn: str, service_account: str) -> str:
     """
     A trust policy as JSON text.
+    """
+
+def unclaim_errands(lane: SupportsIndex) -> None:
+    """
+    Takes that back: there is no thread to be had.
     """
 
 def world_from_json(text: str) -> str:

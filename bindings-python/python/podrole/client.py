@@ -12,12 +12,15 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from podrole import _logging, _podrole
+from podrole._errands import QUESTIONS, attend
 from podrole._input import data_of, described, flag, invalid, optional_text, path_text, seconds, whole
 from podrole.connection import (
     AwsCredentials,
+    Connection,
     CredentialsSource,
     Kubeconfig,
     TokenProvider,
+    cause_of,
     connection_of,
     session_region,
 )
@@ -112,12 +115,12 @@ class _Base:
             native = _podrole.Client.connect(*connection.arguments())
         except InvalidInputError as error:
             raise in_words_of_python(error, settings) from None
-        self._open(native, connection.failed)
+        self._open(native, connection)
 
-    def _open(self, native: _podrole.Client, failed: list[BaseException] | None = None) -> None:
+    def _open(self, native: _podrole.Client, connection: Connection | None = None) -> None:
         self._native: _podrole.Client | None = native
-        # What the caller's functions for credentials and tokens failed with last.
-        self._failed = [] if failed is None else failed
+        self._asks = connection is not None and connection.asks
+        self._failed = {} if connection is None else connection.failed
         self._works: list[_podrole.Work] = []
 
     @classmethod
@@ -144,6 +147,8 @@ class _Base:
         if self._native is None:
             raise invalid("the client is closed", "make another client")
         _logging.follow()
+        if self._asks:
+            attend(QUESTIONS)
         return begin(self._native)
 
     def _reading(self, verb: str, grant: GrantLike) -> Callable[[], _podrole.Work]:
@@ -185,8 +190,9 @@ class _Base:
 
     def _explain(self, error: PodroleError) -> None:
         """Give an error of credentials the exception of the caller's function that caused it."""
-        if error.kind == "credentials" and self._failed:
-            error.__cause__ = self._failed[-1]
+        cause = cause_of(error, self._failed) if error.kind == "credentials" else None
+        if cause is not None:
+            error.__cause__ = cause
 
 
 def _options(wait: Seconds | None, remove_provider: bool = False) -> str:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from podrole._input import data_of, described, invalid, path_text, text
 from podrole._records import Record
+from podrole.errors import PodroleError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +59,8 @@ class Kubeconfig(Record):
     text: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TokenRequest:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TokenRequest(Record):
     """The cluster that a token is for.
 
     Attributes:
@@ -70,7 +71,7 @@ class TokenRequest:
 
     name: str
     arn: str
-    endpoint: str | None
+    endpoint: str | None = None
 
 
 TokenProvider: TypeAlias = Callable[[TokenRequest], str | BearerToken]
@@ -86,14 +87,20 @@ _EARLY = 60.0
 class Connection:
     """Everything that a native client of real services is made from."""
 
-    def __init__(self, settings: dict[str, Any], failed: list[BaseException]) -> None:
+    def __init__(self, settings: dict[str, Any]) -> None:
         """Begin with what is data."""
         self.settings = settings
-        self.failed = failed
+        # What functions of the caller failed with last, by what they were asked.
+        self.failed: dict[str, BaseException] = {}
         self.credentials: Callable[[str], str] | None = None
         self.accounts: list[str] = []
         self.defaults = False
         self.token: Callable[[str], str] | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether functions of the caller are asked."""
+        return self.credentials is not None or self.token is not None
 
     def arguments(
         self,
@@ -121,8 +128,8 @@ def connection_of(
     if token is not None and ("kubeconfig" in settings or settings.get("inCluster")):
         raise invalid("token excludes `kubeconfig` and `in_cluster`", "give one of them")
 
-    failed: list[BaseException] = []
-    connection = Connection(settings, failed)
+    connection = Connection(settings)
+    failed = connection.failed
     sources: dict[str, Callable[[], dict[str, Any]]] = {}
     if session is not None:
         sources[""] = _session(session)
@@ -159,19 +166,29 @@ def _none() -> dict[str, Any]:
     raise invalid("there are no credentials for this account")
 
 
-def _asked(failed: list[BaseException], answer: Callable[[str], Any]) -> Callable[[str], str]:
+def _asked(failed: dict[str, BaseException], answer: Callable[[str], Any]) -> Callable[[str], str]:
     """Wrap a function of the caller so that what it raises becomes an answer too."""
 
     def ask(question: str) -> str:
+        failed.pop(question, None)
         try:
-            given = json.dumps({"value": answer(question)})
-            failed.clear()
-            return given
-        except Exception as problem:
-            failed[:] = [problem]
-            return json.dumps({"failure": f"{type(problem).__name__}: {problem}"})
+            return json.dumps({"value": answer(question)})
+        except BaseException as problem:
+            failed[question] = problem
+            return json.dumps({"failure": _words(problem)})
 
     return ask
+
+
+def cause_of(error: PodroleError, failed: Mapping[str, BaseException]) -> BaseException | None:
+    """Give what a function of the caller raised that an error tells of, or else what one raised last."""
+    problems = [*failed.values()][::-1]
+    told = [one for one in problems if _words(one) in error.message]
+    return next(iter(told or problems), None)
+
+
+def _words(problem: BaseException) -> str:
+    return f"{type(problem).__name__}: {problem}"
 
 
 def _session(session: object) -> Callable[[], dict[str, Any]]:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequen
 from typing import Any, TypeAlias
 
 from podrole import _podrole
+from podrole._errands import WAKES, attend
 from podrole._interrupts import TICK, Interrupts, tick
 from podrole.errors import Interrupted, PodroleError, carrying, receipt_of
 from podrole.events import Event, event_of
@@ -371,6 +372,11 @@ async def _changed(work: _podrole.Work, done: Callable[[], bool]) -> None:
     import asyncio
 
     if done():
+        return
+    if not attend(WAKES):
+        # The interpreter ends: an `atexit` function of the caller's.
+        while not done():
+            await asyncio.sleep(TICK)
         return
     loop = asyncio.get_running_loop()
     news = asyncio.Event()
