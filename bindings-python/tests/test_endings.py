@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -56,8 +58,11 @@ def program(text: str) -> subprocess.CompletedProcess[str]:
         for _ in range(20):
             client.start_apply(grant)
         """,
-        # Daemons that are in the middle of calls.
+        # Daemons that are in the middle of calls, the last of which the end cancels.
         """
+        import logging
+        logging.getLogger("podrole").setLevel(logging.ERROR)
+        threading.excepthook = lambda _: None
         def busy():
             while True:
                 podrole.Client.in_memory(Memory()).apply(grant)
@@ -76,14 +81,8 @@ def program(text: str) -> subprocess.CompletedProcess[str]:
         for _ in range(4):
             threading.Thread(target=busy, daemon=True).start()
         """,
-        # Work that never ends.
-        """
-        memory.script("iam:CreateRole", "hang_before")
-        client.start_apply(grant)
-        threading.Thread(target=lambda: client.apply(grant), daemon=True).start()
-        """,
     ],
-    ids=["asyncio", "logging", "daemons", "failures", "hanging"],
+    ids=["asyncio", "logging", "daemons", "failures"],
 )
 @pytest.mark.parametrize("time", range(3))
 def test_the_interpreter_ends_in_peace(text: str, time: int) -> None:
@@ -184,6 +183,46 @@ def test_after_a_fork_functions_are_asked_and_records_handed_over_as_before() ->
         assert any("plan cluster=devops_aurora" in line for line in lines), ended
 
 
+@pytest.mark.parametrize("client", ["Client", "AsyncClient"])
+@pytest.mark.parametrize("raised", ["SystemExit(7)", "KeyboardInterrupt()"])
+def test_what_ends_the_program_in_a_credentials_function_comes_out_of_the_call(client: str, raised: str) -> None:
+    ended = program(
+        f"""
+        def ends():
+            raise {raised}
+        later = podrole.{client}(credentials=ends, region="ca-central-1")
+        try:
+            found = later.plan(grant)
+            asyncio.run(found)
+        except BaseException as error:
+            print(repr(error), podrole.receipt_of(error))
+        """
+    )
+    assert ended.stdout.strip() == f"{raised} None", ended
+
+
+def test_a_run_that_fails_with_credentials_has_their_functions_failure_as_its_cause(grant: podrole.Grant) -> None:
+    def failing() -> podrole.AwsCredentials:
+        raise ZeroDivisionError("no login")
+
+    client = podrole.Client(credentials=failing, region="ca-central-1")
+    later = podrole.AsyncClient(credentials=failing, region="ca-central-1")
+
+    async def run() -> None:
+        await later.start_apply(grant)
+
+    calls: list[Callable[[], object]] = [
+        lambda: client.apply(grant),
+        lambda: client.start_apply(grant).finish(),
+        lambda: client.start_revoke(grant).finish(),
+        lambda: asyncio.run(run()),
+    ]
+    for call in calls:
+        with pytest.raises(podrole.CredentialsError) as caught:
+            call()
+        assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
 def test_the_failure_of_one_function_is_not_forgotten_when_another_one_succeeds() -> None:
     def failing() -> podrole.AwsCredentials:
         raise ZeroDivisionError("no login")
@@ -197,6 +236,33 @@ def test_the_failure_of_one_function_is_not_forgotten_when_another_one_succeeds(
     connection.credentials("")
     error = podrole.CredentialsError("there are none: ZeroDivisionError: no login")
     assert isinstance(cause_of(error, connection.failed), ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    ("fault", "latency", "said"),
+    [
+        ('memory.script("iam:CreateRole", "hang_before")', 0, "whether these were made is not known: create role app;"),
+        ("", 0.2, "these changes stand: create role app;"),
+    ],
+    ids=["hanging", "slow"],
+)
+def test_a_run_that_the_end_of_the_program_meets_is_cancelled_and_said(fault: str, latency: float, said: str) -> None:
+    ended = program(
+        f"""
+        plan = client.plan(grant)
+        {fault}
+        memory.set_latency({latency})
+        run = client.start_apply(plan)
+        for event in run:
+            if event.kind == "step_started":
+                break
+        """
+    )
+    assert (ended.returncode, ended.stdout) == (0, ""), ended
+    [line] = ended.stderr.splitlines()
+    assert "the program ended before its run" in line
+    assert said in line
+    assert "`plan` tells" in line
 
 
 def test_what_the_interpreters_end_closes_cannot_be_waited_for_any_more(grant: podrole.Grant) -> None:
@@ -230,7 +296,7 @@ def test_what_a_signal_handler_raises_ends_the_run_as_ctrl_c_does(raised: str) -
         def told(event):
             if event.kind == "step_started" and event.step == 1:
                 os.kill(os.getpid(), signal.SIGALRM)
-        memory.set_latency(0.05)
+        memory.set_latency(0.3)
         try:
             client.apply(client.plan(grant), on_event=told)
         except BaseException as error:
@@ -319,7 +385,7 @@ def test_the_receipt_is_found_through_a_deadline(grant: podrole.Grant) -> None:
     asyncio.run(twice())
 
     memory = Memory()
-    memory.set_latency(0.05)
+    memory.set_latency(0.3)
     later = podrole.AsyncClient.in_memory(memory)
 
     async def once() -> None:
@@ -407,9 +473,245 @@ def test_ctrl_c_right_after_the_beginning_still_gives_the_receipt(call: str) -> 
     assert ended.stdout.splitlines() == ["['done', 'not_started', 'not_started']", "True"], ended
 
 
+IN_THE_BODY = """
+    memory.set_latency(0.3)
+    plan = client.plan(grant)
+    def press():
+        os.kill(os.getpid(), signal.SIGINT)
+    def tell():
+        print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+        print([call.operation for call in memory.calls() if call.write])
+"""
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        """
+        for event in client.start_apply(plan):
+            if event.kind == "step_started":
+                press()
+        """,
+        # Ctrl-C meets another call in the body.
+        """
+        begin = podrole.client._Base._begin
+        def pressed(self, native):
+            work = begin(self, native)
+            press()
+            return work
+        for event in client.start_apply(plan):
+            if event.kind == "step_started":
+                podrole.client._Base._begin = pressed
+                client.plan(grant)
+        """,
+        """
+        podrole.console._line = lambda event: press() if event.kind == "step_started" else None
+        podrole.console.follow(client.start_apply(plan))
+        """,
+        # Two at the same time.
+        """
+        other = podrole.Client.in_memory(Memory()).start_apply(grant)
+        for event, _ in zip(client.start_apply(plan), other):
+            if event.kind == "step_started":
+                press()
+        """,
+        # Nobody notices that it was left.
+        """
+        run = client.start_apply(plan)
+        events = iter(run)
+        while next(events).kind != "step_started":
+            pass
+        press()
+        """,
+    ],
+    ids=["body", "call", "console", "two", "iterator"],
+)
+def test_ctrl_c_in_the_body_of_an_iteration_cancels_the_run_and_carries_the_receipt(loop: str) -> None:
+    ended = program(
+        textwrap.dedent(IN_THE_BODY)
+        + "try:\n"
+        + textwrap.indent(textwrap.dedent(loop), "    ")
+        + "except podrole.Interrupted as interrupted:\n    print(outcomes(interrupted.receipt))\ntell()\n"
+    )
+    assert ended.stdout.splitlines() == ["['done', 'not_started', 'not_started']", "True", "['iam:CreateRole']"], ended
+
+
+def test_a_second_ctrl_c_in_the_body_of_an_iteration_does_not_wait() -> None:
+    ended = program(
+        textwrap.dedent(IN_THE_BODY)
+        + textwrap.dedent(
+            """
+            memory.script("iam:CreateRole", "hang_before")
+            run = client.start_apply(plan)
+            def again():
+                for event in run:
+                    if event.kind == "cancelling":
+                        press()
+            threading.Thread(target=again).start()
+            try:
+                for event in run:
+                    if event.kind == "step_started":
+                        press()
+            except podrole.Interrupted as interrupted:
+                print(outcomes(interrupted.receipt))
+            tell()
+            """
+        )
+    )
+    assert ended.stdout.splitlines() == ["['unknown', 'not_started', 'not_started']", "True", "['iam:CreateRole']"], ended
+
+
+@pytest.mark.parametrize("leave", ["break", "raise ZeroDivisionError"])
+def test_leaving_an_iteration_does_not_cancel_and_gives_ctrl_c_back(leave: str) -> None:
+    ended = program(
+        f"""
+        run = client.start_apply(grant)
+        try:
+            for event in run:
+                print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+                {leave}
+        except ZeroDivisionError:
+            pass
+        print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+        print(run.finish().is_complete)
+        """
+    )
+    assert ended.stdout.split() == ["False", "True", "True"], ended
+
+
+def test_a_handler_of_the_callers_own_is_left_alone_in_an_iteration() -> None:
+    ended = program(
+        """
+        def mine(number, frame):
+            print("mine")
+        for before in (True, False):
+            signal.signal(signal.SIGINT, mine if before else signal.default_int_handler)
+            for event in client.start_apply(grant):
+                if event.kind == "started":
+                    signal.signal(signal.SIGINT, mine)
+                    os.kill(os.getpid(), signal.SIGINT)
+            print(event.kind, signal.getsignal(signal.SIGINT) is mine)
+        """
+    )
+    assert ended.stdout.split() == ["mine", "finished", "True"] * 2, ended
+
+
+@pytest.mark.parametrize("wait", ["run.next_event()", "client.close()"])
+def test_an_alarm_while_an_event_or_the_end_is_waited_for_ends_the_run_and_carries_the_receipt(wait: str) -> None:
+    ended = program(
+        f"""
+        def handler(number, frame):
+            raise TimeoutError("mine")
+        signal.signal(signal.SIGALRM, handler)
+        memory.set_latency(0.3)
+        run = client.start_apply(client.plan(grant))
+        while run.next_event().kind != "step_started":
+            pass
+        def later():
+            main_thread_waits()
+            os.kill(os.getpid(), signal.SIGALRM)
+        threading.Thread(target=later).start()
+        try:
+            {wait}
+        except TimeoutError as error:
+            print(error, outcomes(podrole.receipt_of(error)))
+        print([call.operation for call in memory.calls() if call.write])
+        """
+    )
+    assert ended.stdout.splitlines() == ["mine ['done', 'not_started', 'not_started']", "['iam:CreateRole']"], ended
+
+
+def test_an_exception_that_leaves_the_block_of_a_client_cancels_its_runs(grant: podrole.Grant) -> None:
+    memory = Memory()
+    memory.set_latency(0.3)
+    with pytest.raises(ZeroDivisionError) as caught, podrole.Client.in_memory(memory) as client:
+        for event in client.start_apply(grant):
+            if event.kind == "step_started":
+                raise ZeroDivisionError
+    receipt = podrole.receipt_of(caught.value)
+    assert receipt is not None
+    assert [step.outcome.kind for step in receipt.steps] == ["done", "not_started", "not_started", "not_started"]
+
+
+def test_a_cancellation_ends_the_waiting_of_a_client_for_asyncio_whose_block_an_exception_left(grant: podrole.Grant) -> None:
+    memory = Memory()
+    memory.script("iam:CreateRole", "hang_before")
+    runs: list[podrole.AsyncRun] = []
+
+    async def block() -> None:
+        async with podrole.AsyncClient.in_memory(memory) as client:
+            runs.append(client.start_apply(grant))
+            async for event in runs[0]:
+                if event.kind == "step_started":
+                    raise ZeroDivisionError
+
+    async def main() -> podrole.Receipt | None:
+        task = asyncio.create_task(block())
+        while not runs:
+            await asyncio.sleep(0)
+        async for event in runs[0]:
+            if event.kind == "cancelling":
+                task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        return podrole.receipt_of(caught.value)
+
+    receipt = asyncio.run(main())
+    assert receipt is not None
+    assert receipt.steps[0].outcome.kind == "unknown"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_a_child_that_leaves_the_block_of_an_inherited_client_disturbs_nobody() -> None:
+    ended = program(
+        """
+        import warnings
+        warnings.simplefilter("ignore")
+        memory.script("iam:CreateRole", "hang_before")
+        later = podrole.AsyncClient.in_memory(memory)
+        async def leave():
+            async with later:
+                pass
+        runs = [client.start_apply(grant), later.start_apply(grant)]
+        with client:
+            while runs[0].next_event().kind != "step_started":
+                pass
+            child = os.fork()
+            if child == 0:
+                asyncio.run(leave())
+                sys.exit(7)
+            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), runs[0])
+            for run in runs * 2:
+                run.cancel()
+        """
+    )
+    assert ended.stdout.splitlines() == ["7 <Run, under way>"], ended
+
+
+def test_closing_waits_for_what_another_thread_applies(grant: podrole.Grant) -> None:
+    memory = Memory()
+    memory.set_latency(0.3)
+    client = podrole.Client.in_memory(memory)
+    begun = threading.Event()
+    receipts: list[podrole.Receipt] = []
+
+    def apply() -> None:
+        receipts.append(client.apply(grant, on_event=lambda _: begun.set()))
+
+    thread = threading.Thread(target=apply)
+    thread.start()
+    begun.wait()
+    client.close()
+    # Nothing is called any more.
+    calls = memory.calls()
+    thread.join()
+    assert memory.calls() == calls
+    assert receipts[0].is_complete
+
+
 def test_the_cancellation_of_a_task_that_reads_events_cancels_the_run_and_carries_the_receipt(grant: podrole.Grant) -> None:
     memory = Memory()
-    memory.set_latency(0.05)
+    memory.set_latency(0.3)
     client = podrole.AsyncClient.in_memory(memory)
 
     async def main() -> podrole.Receipt | None:
@@ -430,7 +732,7 @@ def test_the_cancellation_of_a_task_that_reads_events_cancels_the_run_and_carrie
 
 def test_an_async_listener_that_ends_the_program_cancels_the_run(grant: podrole.Grant) -> None:
     memory = Memory()
-    memory.set_latency(0.05)
+    memory.set_latency(0.3)
 
     def told(event: Event) -> None:
         if event.kind == "step_started":
@@ -446,7 +748,7 @@ def test_an_async_listener_that_ends_the_program_cancels_the_run(grant: podrole.
 def test_ctrl_c_in_the_block_of_a_client_carries_the_receipt_of_the_run_under_way() -> None:
     ended = program(
         """
-        memory.set_latency(0.1)
+        memory.set_latency(0.3)
         plan = client.plan(grant)
         try:
             with client:
@@ -462,7 +764,7 @@ def test_ctrl_c_in_the_block_of_a_client_carries_the_receipt_of_the_run_under_wa
 
 def test_what_ends_the_program_in_the_block_of_a_client_for_asyncio_carries_the_receipt_too(grant: podrole.Grant) -> None:
     memory = Memory()
-    memory.set_latency(0.1)
+    memory.set_latency(0.3)
 
     async def main() -> None:
         async with podrole.AsyncClient.in_memory(memory) as client:

@@ -21,7 +21,7 @@ are in `podrole.grant`, a simulation for tests in `podrole.testing`, output for 
 import atexit as _atexit
 import os as _os
 
-from podrole import _podrole
+from podrole import _interrupts, _podrole
 from podrole.artifacts import data_sync_statement, kustomize_patch, s3_policy, service_account_yaml, trust_document
 from podrole.client import AsyncClient, Client
 from podrole.connection import AwsCredentials, BearerToken, Kubeconfig
@@ -52,6 +52,7 @@ from podrole.plan import Plan, Step
 from podrole.receipt import Receipt
 from podrole.report import Check, Report
 from podrole.run import AsyncRun, Run
+from podrole.run import leave as _leave
 
 __all__ = [
     "AlreadyExistsError",
@@ -97,9 +98,12 @@ __all__ = [
 
 __version__: str = _podrole.VERSION
 
+# What is registered last is called first.
 _atexit.register(_podrole.leave_interpreter)
+_atexit.register(_leave)
 if hasattr(_os, "register_at_fork"):
     _os.register_at_fork(after_in_child=_podrole.forked)
+    _os.register_at_fork(after_in_child=_interrupts.forked)
 
 
 def __getattr__(name: str) -> object:

@@ -24,12 +24,26 @@ from podrole.connection import (
     connection_of,
     session_region,
 )
-from podrole.errors import InvalidInputError, PodroleError
+from podrole.errors import InvalidInputError, PodroleError, carrying
 from podrole.grant import Grant, GrantLike, grant_json, in_words_of_python
 from podrole.plan import Plan
 from podrole.receipt import Receipt
 from podrole.report import Report
-from podrole.run import AsyncRun, EventListener, Run, carry, finish, finish_async, start, wait, wait_async, wait_for_all
+from podrole.run import (
+    RUNS,
+    AsyncRun,
+    EventListener,
+    Run,
+    UnderWay,
+    carry,
+    finish,
+    finish_async,
+    start,
+    wait,
+    wait_async,
+    wait_for_all,
+    wait_for_all_async,
+)
 from podrole.testing import Memory
 
 Seconds: TypeAlias = float | timedelta
@@ -121,7 +135,7 @@ class _Base:
         self._native: _podrole.Client | None = native
         self._asks = connection is not None and connection.asks
         self._failed = {} if connection is None else connection.failed
-        self._works: list[_podrole.Work] = []
+        self._runs = UnderWay()
 
     @classmethod
     def in_memory(cls, memory: Memory, *, owner: str | None = None, propagation: Seconds | None = None) -> Self:
@@ -150,6 +164,16 @@ class _Base:
         if self._asks:
             attend(QUESTIONS)
         return begin(self._native)
+
+    def _begin_run(self, begin: Callable[[], _podrole.Work]) -> _podrole.Work:
+        work = begin()
+        for runs in (self._runs, RUNS):
+            runs.add(work)
+        return work
+
+    def _closed(self) -> list[_podrole.Work]:
+        self._native = None
+        return self._runs.now()
 
     def _reading(self, verb: str, grant: GrantLike) -> Callable[[], _podrole.Work]:
         if isinstance(grant, Plan):
@@ -183,14 +207,12 @@ class _Base:
             given = receipt._json() if isinstance(receipt, Receipt) else json.dumps(data_of(receipt, "receipt"))
         return partial(self._begin, lambda native: native.revoke(value, options, given))
 
-    def _kept(self, work: _podrole.Work) -> _podrole.Work:
-        self._works = [one for one in self._works if not one.wait(0)]
-        self._works.append(work)
-        return work
-
     def _explain(self, error: PodroleError) -> None:
-        """Give an error of credentials the exception of the caller's function that caused it."""
+        """Give an error of credentials the exception of the caller's function that caused it. What ends the program does so."""
         cause = cause_of(error, self._failed) if error.kind == "credentials" else None
+        if isinstance(cause, KeyboardInterrupt | SystemExit):
+            carrying(cause, error.receipt, error)
+            raise cause
         if cause is not None:
             error.__cause__ = cause
 
@@ -317,12 +339,12 @@ class Client(_Base):
     def close(self) -> None:
         """Close the client: runs under way go on to their end, which this waits for, and every further call is refused.
 
+        Those count too that `apply` and `revoke` wait for in other threads. In a process that was forked since, nothing is waited for.
+
         Raises:
             Interrupted: Ctrl-C, which cancels the runs under way.
         """
-        self._native = None
-        works, self._works = self._works, []
-        wait_for_all(works)
+        wait_for_all(self._closed())
 
     def __enter__(self) -> Self:
         """Give itself."""
@@ -331,15 +353,11 @@ class Client(_Base):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it; when the block was interrupted, cancel the runs under way first."""
-        self._native = None
-        works, self._works = self._works, []
-        under_way = [work for work in works if not work.wait(0)]
-        if isinstance(error, KeyboardInterrupt | SystemExit):
-            wait_for_all(under_way, cancel=True)
+        """Close it; when an exception leaves the block, cancel the runs under way first, and let it carry the receipt."""
+        under_way = self._closed()
+        wait_for_all(under_way, cancel=error is not None)
+        if error is not None:
             carry(error, under_way)
-        else:
-            wait_for_all(under_way)
 
     def _read(self, verb: str, grant: GrantLike) -> str:
         try:
@@ -349,11 +367,11 @@ class Client(_Base):
             raise
 
     def _start(self, begin: Callable[[], _podrole.Work]) -> Run:
-        return start(lambda: self._kept(begin()))
+        return Run(start(lambda: self._begin_run(begin)), self._explain)
 
     def _finished(self, begin: Callable[[], _podrole.Work], listener: EventListener | None) -> Receipt:
         try:
-            return finish(begin, listener)
+            return finish(lambda: self._begin_run(begin), listener)
         except PodroleError as error:
             self._explain(error)
             raise
@@ -385,11 +403,11 @@ class AsyncClient(_Base):
     ) -> Receipt:
         """As `Client.apply`; events are received in the event loop."""
         _check_listener(on_event, awaited=True)
-        return await self._finished(self._applying(what, wait)(), on_event)
+        return await self._finished(self._applying(what, wait), on_event)
 
     def start_apply(self, what: Plan | GrantLike, *, wait: Seconds | None = None) -> AsyncRun:
         """As `Client.start_apply`."""
-        return AsyncRun(self._kept(self._applying(what, wait)()))
+        return AsyncRun(self._begin_run(self._applying(what, wait)), self._explain)
 
     async def verify(self, grant: GrantLike) -> Report:
         """As `Client.verify`."""
@@ -410,7 +428,7 @@ class AsyncClient(_Base):
     ) -> Receipt:
         """As `Client.revoke`; events are received in the event loop."""
         _check_listener(on_event, awaited=True)
-        return await self._finished(self._revoking(grant, wait, receipt, remove_provider)(), on_event)
+        return await self._finished(self._revoking(grant, wait, receipt, remove_provider), on_event)
 
     def start_revoke(
         self,
@@ -421,18 +439,11 @@ class AsyncClient(_Base):
         remove_provider: bool = False,
     ) -> AsyncRun:
         """As `Client.start_revoke`."""
-        return AsyncRun(self._kept(self._revoking(grant, wait, receipt, remove_provider)()))
+        return AsyncRun(self._begin_run(self._revoking(grant, wait, receipt, remove_provider)), self._explain)
 
     async def close(self) -> None:
-        """As `Client.close`."""
-        self._native = None
-        works, self._works = self._works, []
-        for work in works:
-            try:
-                await AsyncRun(work).finish()
-            except PodroleError:
-                # Whoever holds the run gets its error.
-                pass
+        """As `Client.close`; the cancellation of the task is its Ctrl-C."""
+        await wait_for_all_async(self._closed())
 
     async def __aenter__(self) -> Self:
         """Give itself."""
@@ -441,15 +452,11 @@ class AsyncClient(_Base):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it; when the block was interrupted, cancel the runs under way first."""
-        under_way = [work for work in self._works if not work.wait(0)]
-        if error is None or isinstance(error, Exception):
-            await self.close()
-            return
-        for work in under_way:
-            work.cancel()
-        await self.close()
-        carry(error, under_way)
+        """As `Client.__exit__`."""
+        under_way = self._closed()
+        await wait_for_all_async(under_way, cancel=error is not None)
+        if error is not None:
+            carry(error, under_way)
 
     async def _read(self, verb: str, grant: GrantLike) -> str:
         try:
@@ -458,9 +465,9 @@ class AsyncClient(_Base):
             self._explain(error)
             raise
 
-    async def _finished(self, work: _podrole.Work, listener: EventListener | None) -> Receipt:
+    async def _finished(self, begin: Callable[[], _podrole.Work], listener: EventListener | None) -> Receipt:
         try:
-            return await finish_async(work, listener)
+            return await finish_async(self._begin_run(begin), listener)
         except PodroleError as error:
             self._explain(error)
             raise

@@ -5,7 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import os
+import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from podrole import _podrole
@@ -18,8 +21,14 @@ from podrole.receipt import Receipt
 EventListener: TypeAlias = Callable[[Event], object]
 """Receives events. What it raises is logged: it costs neither the run nor the receipt. For asyncio it may be an `async def`."""
 
+Explain: TypeAlias = Callable[[PodroleError], None]
+"""Gives an error of credentials the exception that caused it."""
+
 _AT_ONCE = 0.5
 """How long a run that was cancelled twice may take to write its receipt, in seconds."""
+
+_PATIENCE = 5.0
+"""How long the end of the program waits for steps in flight, in seconds."""
 
 _logger = logging.getLogger("podrole")
 
@@ -28,7 +37,8 @@ class Run:
     """A run under way. It began when it was made: `finish` gives the receipt, iterating over it the events.
 
     Leaving an iteration does not cancel the run, and neither does letting go of it; `cancel` does, and so does Ctrl-C in `finish`
-    and in an iteration. Events that nobody reads never hold it up.
+    and in an iteration, the body of the loop included: it raises `Interrupted` there, with the receipt. Events that nobody reads never
+    hold it up.
 
     >>> import podrole, podrole.testing
     >>> client = podrole.Client.in_memory(podrole.testing.Memory())
@@ -42,9 +52,10 @@ class Run:
     True
     """
 
-    def __init__(self, work: _podrole.Work) -> None:
+    def __init__(self, work: _podrole.Work, explain: Explain) -> None:
         """Take over work that a client began."""
         self._work = work
+        self._explain = explain
         self._events: list[Event] = []
         self._given = 0
 
@@ -67,9 +78,11 @@ class Run:
     def __iter__(self) -> Iterator[Event]:
         """Give the events from the first on, also those that are past already: every iteration gives them all."""
         index = 0
-        while (event := self._event(index)) is not None:
-            yield event
-            index += 1
+        # Until the iteration is left, Ctrl-C may meet the caller's own code between two events.
+        with Interrupts(self._work, body=_interrupt_body):
+            while (event := self._event(index)) is not None:
+                yield event
+                index += 1
 
     def finish(self) -> Receipt:
         """Wait for the end.
@@ -78,7 +91,11 @@ class Run:
             PodroleError: Whatever made the run fail, with `leftovers` and `receipt`.
             Interrupted: Ctrl-C; the run was cancelled and has ended.
         """
-        return finish(lambda: self._work)
+        try:
+            return finish(lambda: self._work)
+        except PodroleError as error:
+            self._explain(error)
+            raise
 
     def __repr__(self) -> str:
         """Say whether it goes on."""
@@ -89,12 +106,10 @@ class Run:
             known = len(self._events)
             with Interrupts(self._work) as interrupts:
                 batch: str | None = "[]"
-                while batch == "[]" and not interrupts.count:
-                    batch = self._work.events(known, tick())
-                while interrupts.count and not self._work.wait(TICK):
-                    pass
-            if interrupts.count:
-                raise Interrupted(*_ending(self._work))
+                with _ending_with(self._work):
+                    while batch == "[]" and not interrupts.count:
+                        batch = self._work.events(known, tick())
+                _raise_interrupted(interrupts)
             if batch is None:
                 return None
             # Two threads may have asked for the same ones.
@@ -103,15 +118,12 @@ class Run:
         return self._events[index]
 
 
-def start(begin: Callable[[], _podrole.Work]) -> Run:
+def start(begin: Callable[[], _podrole.Work]) -> _podrole.Work:
     """Begin a run. Ctrl-C meanwhile cancels it: nobody would hold it."""
     with Interrupts() as interrupts:
         work = _begun(begin, interrupts)
-        while interrupts.count and not work.wait(TICK):
-            pass
-    if interrupts.count:
-        raise Interrupted(*_ending(work))
-    return Run(work)
+        _raise_interrupted(interrupts)
+    return work
 
 
 def _begun(begin: Callable[[], _podrole.Work], interrupts: Interrupts) -> _podrole.Work:
@@ -136,7 +148,7 @@ def wait(begin: Callable[[], _podrole.Work], listener: EventListener | None = No
     with Interrupts() as interrupts:
         # Ctrl-C between the beginning and the waiting would let it go on without anybody who gets the receipt.
         work = _begun(begin, interrupts)
-        try:
+        with _ending_with(work):
             while listener is not None and (batch := work.events(told, tick())) is not None:
                 for one in json.loads(batch):
                     told += 1
@@ -145,19 +157,43 @@ def wait(begin: Callable[[], _podrole.Work], listener: EventListener | None = No
                     interrupts.listening = False
             while not work.wait(tick()):
                 pass
-        except PodroleError:
-            raise
-        except BaseException as stopped:
-            # A signal handler of the caller's own, or a listener that ends the program: as Ctrl-C.
-            stop(work)
-            ending = _ending(work)
-            if isinstance(stopped, KeyboardInterrupt):
-                raise Interrupted(*ending) from None
-            carrying(stopped, *ending)
-            raise
-    if interrupts.count:
-        raise Interrupted(*_ending(work))
+        _raise_interrupted(interrupts)
     return _answer(work)
+
+
+@contextmanager
+def _ending_with(*works: _podrole.Work) -> Iterator[None]:
+    """Let what a signal handler of the caller's own raises, or a listener that ends the program, end work as Ctrl-C does."""
+    try:
+        yield
+    except PodroleError:
+        raise
+    except BaseException as stopped:
+        stop(*works)
+        if isinstance(stopped, KeyboardInterrupt):
+            raise Interrupted(*_first_stopped(works)) from None
+        carry(stopped, works)
+        raise
+
+
+def _raise_interrupted(interrupts: Interrupts) -> None:
+    """When Ctrl-C came, wait for the end of what it cancelled, and raise."""
+    if interrupts.count:
+        for work in interrupts.stopped:
+            while not work.wait(TICK):
+                pass
+        raise Interrupted(*_first_stopped(interrupts.stopped))
+
+
+def _interrupt_body(works: list[_podrole.Work], again: bool) -> None:
+    """Wait for the end of what Ctrl-C in the body of an iteration cancelled, and raise there."""
+    for work in works:
+        if again:
+            work.wait(_AT_ONCE)
+        else:
+            while not work.wait(TICK):
+                pass
+    raise Interrupted(*_first_stopped(works))
 
 
 def _answer(work: _podrole.Work) -> str:
@@ -206,26 +242,29 @@ def stop(*works: _podrole.Work) -> None:
 def wait_for_all(works: Sequence[_podrole.Work], *, cancel: bool = False) -> None:
     """Wait for the end of runs, whatever it is. Ctrl-C cancels them all, and gives the receipt of the first that it stopped."""
     with Interrupts(*works) as interrupts:
-        if cancel:
-            for work in works:
+        with _ending_with(*works):
+            for work in works if cancel else ():
                 work.cancel()
-        for work in works:
-            while not work.wait(tick()):
-                pass
-    if interrupts.count:
-        raise Interrupted(*_first_stopped(works))
+            for work in works:
+                while not work.wait(tick()):
+                    pass
+        _raise_interrupted(interrupts)
 
 
 def carry(leaving: BaseException, works: Sequence[_podrole.Work]) -> None:
     """Let an exception carry the receipt of the first of the runs that were cancelled for it, unless it has one already."""
-    if works and receipt_of(leaving) is None:
+    if works and receipt_of(leaving) is None and not isinstance(leaving, PodroleError):
         carrying(leaving, *_first_stopped(works))
 
 
 def _first_stopped(works: Sequence[_podrole.Work]) -> tuple[Receipt | None, PodroleError | None]:
-    endings = [_ending(work) for work in works]
-    stopped = [ending for ending in endings if ending[1] is not None and ending[1].kind == "cancelled"]
-    return (stopped or endings)[0]
+    """Give what the first of them that was cancelled ended with, or else the first that has a receipt."""
+
+    def weight(ending: tuple[Receipt | None, PodroleError | None]) -> tuple[bool, bool]:
+        receipt, error = ending
+        return receipt is not None, error is not None and error.kind == "cancelled"
+
+    return max(map(_ending, works), key=weight, default=(None, None))
 
 
 def _ending(work: _podrole.Work) -> tuple[Receipt | None, PodroleError | None]:
@@ -261,9 +300,10 @@ class AsyncRun:
     finished
     """
 
-    def __init__(self, work: _podrole.Work) -> None:
+    def __init__(self, work: _podrole.Work, explain: Explain) -> None:
         """Take over work that a client began."""
         self._work = work
+        self._explain = explain
         self._events: list[Event] = []
         self._given = 0
 
@@ -293,7 +333,11 @@ class AsyncRun:
             asyncio.CancelledError: The task was cancelled; the run was cancelled too, and has ended. It has `receipt` and
                 `leftovers`; see `podrole.receipt_of`.
         """
-        return await finish_async(self._work)
+        try:
+            return await finish_async(self._work)
+        except PodroleError as error:
+            self._explain(error)
+            raise
 
     def __await__(self) -> Generator[Any, None, Receipt]:
         """Wait for the end."""
@@ -344,7 +388,7 @@ async def wait_async(work: _podrole.Work, listener: EventListener | None = None)
                     told += 1
                     await _tell_async(listener, event_of(one))
                 await _changed(work, lambda told=told: work.events(told, 0) != "[]")  # type: ignore[misc]
-        await _changed(work, lambda: work.wait(0))
+        await _ended(work)
     except PodroleError:
         raise
     except BaseException as stopped:
@@ -354,17 +398,39 @@ async def wait_async(work: _podrole.Work, listener: EventListener | None = None)
     return _answer(work)
 
 
-async def stop_async(stopped: BaseException, work: _podrole.Work) -> None:
+async def stop_async(stopped: BaseException, *works: _podrole.Work) -> None:
     """Cancel work, wait for its end, and let what stopped it carry the receipt; when cancelled again, do not wait for the step."""
     import asyncio
 
-    work.cancel()
-    try:
-        await _changed(work, lambda: work.wait(0))
-    except asyncio.CancelledError:
+    for work in works:
         work.cancel()
-        work.wait(_AT_ONCE)
-    carrying(stopped, *_ending(work))
+    try:
+        for work in works:
+            await _ended(work)
+    except asyncio.CancelledError:
+        for work in works:
+            work.cancel()
+        for work in works:
+            work.wait(_AT_ONCE)
+    carry(stopped, works)
+
+
+async def wait_for_all_async(works: Sequence[_podrole.Work], *, cancel: bool = False) -> None:
+    """As `wait_for_all`, where the cancellation of the task is Ctrl-C."""
+    import asyncio
+
+    for work in works if cancel else ():
+        work.cancel()
+    try:
+        for work in works:
+            await _ended(work)
+    except asyncio.CancelledError as cancelled:
+        await stop_async(cancelled, *works)
+        raise
+
+
+async def _ended(work: _podrole.Work) -> None:
+    await _changed(work, lambda: work.wait(0))
 
 
 async def _changed(work: _podrole.Work, done: Callable[[], bool]) -> None:
@@ -387,3 +453,59 @@ async def _changed(work: _podrole.Work, done: Callable[[], bool]) -> None:
             news.clear()
     finally:
         work.forget(listening)
+
+
+class UnderWay:
+    """Runs that go on, of this process: a child that was forked has none of them."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._works: set[_podrole.Work] = set()
+        self._process = os.getpid()
+
+    def add(self, work: _podrole.Work) -> None:
+        """Take one up."""
+        self.now()
+        self._works.add(work)
+
+    def now(self) -> list[_podrole.Work]:
+        """Give those that have not ended."""
+        if self._process != os.getpid():
+            self._works, self._process = set(), os.getpid()
+        for work in list(self._works):
+            if work.wait(0):
+                self._works.discard(work)
+        return list(self._works)
+
+
+RUNS = UnderWay()
+
+
+def leave() -> None:
+    """Cancel what goes on when the program ends, wait for the steps in flight, and say what is left. `atexit` calls it."""
+    works = RUNS.now()
+    for work in works:
+        work.cancel()
+    end = time.monotonic() + _PATIENCE
+    try:
+        while time.monotonic() < end and not all(work.wait(TICK) for work in works):
+            pass
+    except KeyboardInterrupt:
+        pass
+    for work in works:
+        if not work.wait(0):
+            work.cancel()
+            work.wait(_AT_ONCE)
+        _, error = _ending(work)
+        if error is not None:
+            _logger.warning("the program ended before its run, which was cancelled; %s", _left(error))
+
+
+def _left(error: PodroleError) -> str:
+    left = error.leftovers
+    said = [f"these changes stand: {', '.join(left.remaining)}"] if left.remaining else []
+    if left.state == "unknown":
+        said.append(f"whether these were made is not known: {', '.join(left.resources)}")
+    if not said:
+        return "nothing was changed"
+    return "; ".join([*said, "`plan` tells what is still to do, `revoke` takes back what stands"])
