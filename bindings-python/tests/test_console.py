@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 import textwrap
@@ -103,3 +104,34 @@ def test_without_rich_it_is_plain_text() -> None:
     assert "create role app" in done.stdout
     assert done.stderr.splitlines()[0] == "2 steps"
     assert "… 1 create role app" in done.stderr
+
+
+@pytest.mark.parametrize("terminal", ["force_terminal=True", ""])
+@pytest.mark.parametrize("installed", [True, False])
+def test_what_an_encoding_does_not_have_is_spelled(installed: bool, terminal: str) -> None:
+    program = textwrap.dedent(
+        f"""
+        import functools, importlib.util, podrole
+        from podrole import console
+        from podrole.testing import Memory
+        found = importlib.util.find_spec
+        if {installed}:
+            import rich.console
+            rich.console.Console = functools.partial(rich.console.Console, {terminal})
+        else:
+            importlib.util.find_spec = lambda name, *rest: None if name == "rich" else found(name, *rest)
+        client = podrole.Client.in_memory(Memory())
+        role = {{"name": "app", "description": "caf\u00e9"}}
+        grant = podrole.Grant(cluster="devops_aurora", service_account="devops-aurora-1/app", role=role)
+        plan = client.plan(grant)
+        console.show(plan)
+        console.show(console.follow(client.start_apply(plan)))
+        console.show(client.verify(grant))
+        """
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii:strict", "COLUMNS": "160"}
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done
+    assert "caf\\xe9" in done.stdout, done
+    assert "create role app" in done.stderr, done
+    assert (done.stdout + done.stderr).isascii()

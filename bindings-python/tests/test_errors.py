@@ -67,8 +67,8 @@ def test_copies_and_pickles_are_whole(kind: str, grant: podrole.Grant) -> None:
         assert type(twin) is type(error)
         assert str(twin) == "role a: there are 10 policies"
         assert (twin.aws_code, twin.remedy, twin.retryable) == ("X", "remove one", True)
-        assert twin.conflicts == (FieldConflict("argocd", ".spec"),)
-        assert twin.leftovers == Leftovers("unknown", ("role a",))
+        assert twin.conflicts == (FieldConflict(manager="argocd", field=".spec"),)
+        assert twin.leftovers == Leftovers(state="unknown", resources=("role a",))
         assert twin.receipt == receipt
         assert twin.__notes__ == ["remedy: remove one"]
 
@@ -81,8 +81,26 @@ def test_an_interruption_is_what_python_expects() -> None:
 
 def test_copies_of_an_interruption_say_and_carry_the_same(grant: podrole.Grant) -> None:
     receipt = podrole.Client.in_memory(Memory()).apply(grant)
-    error = podrole.RunCancelledError("stopped", leftovers=Leftovers("remaining", ("role app",)), receipt=receipt)
+    error = podrole.RunCancelledError("stopped", leftovers=Leftovers(state="remaining", resources=("role app",)), receipt=receipt)
     for whole in (podrole.Interrupted(receipt, error), podrole.Interrupted(receipt), podrole.Interrupted()):
         for twin in (copy.copy(whole), copy.deepcopy(whole), pickle.loads(pickle.dumps(whole))):
             assert str(twin) == str(whole)
             assert (twin.receipt, twin.leftovers) == (whole.receipt, whole.leftovers)
+
+
+def test_a_failed_verification_carries_the_report(grant: podrole.Grant) -> None:
+    report = podrole.Client.in_memory(Memory()).verify(grant)
+    with pytest.raises(podrole.VerificationFailedError) as caught:
+        report.raise_for_failures()
+    for error in (caught.value, copy.copy(caught.value), pickle.loads(pickle.dumps(caught.value))):
+        assert error.report == report
+    assert podrole.VerificationFailedError("no").report is None
+
+
+def test_what_stands_is_named_whatever_the_state() -> None:
+    remaining = Leftovers.from_dict({"state": "remaining", "resources": ["role a"]})
+    assert remaining == Leftovers(state="remaining", resources=("role a",))
+    assert remaining.remaining == ("role a",)
+    unknown = Leftovers(state="unknown", resources=("role b",), remaining=("role a",))
+    assert Leftovers.from_dict(unknown.to_dict()).remaining == ("role a",)
+    assert repr(unknown) == "Leftovers(state='unknown', resources=('role b',), remaining=('role a',))"

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import enum
+import importlib
+import inspect
+import pathlib
 import pickle
+import pkgutil
 from typing import Any
 
 import pytest
 
 import podrole
+from podrole._records import Document, Record
 from podrole.grant import S3, DataSync, Policy, Role, ServiceAccount, Workload
 from podrole.testing import Memory, World
 
@@ -59,6 +65,47 @@ def test_what_is_inside_is_frozen_and_has_a_dictionary_form(values: list[Any]) -
         with pytest.raises(AttributeError):
             one.summary = "x"
     assert [step.to_dict()["dependsOn"] for step in plan.steps] == [list(step.depends_on) for step in plan.steps]
+
+
+def test_every_public_value_is_a_frozen_record_or_a_document() -> None:
+    others = {
+        # They do something, or go on.
+        *("Client", "AsyncClient", "Run", "AsyncRun", "Memory", "Stop"),
+        # They hold secrets, which a dictionary would show.
+        *("AwsCredentials", "BearerToken"),
+    }
+    seen = set()
+    for module in pkgutil.iter_modules(podrole.__path__, "podrole."):
+        if module.name.rpartition(".")[2].startswith("_"):
+            continue
+        for name, one in vars(importlib.import_module(module.name)).items():
+            ours = inspect.isclass(one) and one.__module__ == module.name and not name.startswith("_")
+            if not ours or issubclass(one, BaseException) or name in others | {"Connection", "UnderWay"}:
+                continue
+            seen.add(name)
+            if issubclass(one, Document):
+                continue
+            assert issubclass(one, Record), name
+            untyped: Any = one
+            settings = untyped.__dataclass_params__
+            assert (settings.frozen, settings.eq) == (True, False), name
+            assert all(field.kw_only for field in dataclasses.fields(untyped)), name
+    assert {"Leftovers", "FieldConflict", "Check", "Step", "FinishedEvent", "TokenRequest", "CallRecord"} <= seen
+
+
+def test_what_is_equal_has_the_same_hash() -> None:
+    def granted(value: object) -> podrole.Grant:
+        allow = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        condition = {"NumericLessThan": {"aws:MultiFactorAuthAge": value}}
+        document = {"Version": "2012-10-17", "Statement": [{**allow, "Condition": condition}]}
+        policy = {"name": "p", "document": document}
+        return podrole.Grant(cluster="c", service_account="a/b", role="r", policies=[policy])
+
+    for one, other in ((granted(1), granted(1.0)), (granted(1).policies[0], granted(1.0).policies[0])):
+        assert one == other
+        assert hash(one) == hash(other)
+    assert granted(1) != granted(2)
+    hash(podrole.Kubeconfig(path=pathlib.Path("config")))
 
 
 def test_another_schema_version_is_refused(values: list[Any]) -> None:

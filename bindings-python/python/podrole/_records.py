@@ -9,8 +9,6 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NoReturn, TypeVar
 
-from podrole._input import described, invalid
-
 RecordT = TypeVar("RecordT", bound="Record")
 DocumentT = TypeVar("DocumentT", bound="Document")
 
@@ -50,21 +48,21 @@ class Record:
         """
         name = cls.__name__
         if not isinstance(data, Mapping):
-            raise invalid(f"a {name} must be a mapping, this is {described(data)}")
+            raise _not_that(f"a {name} must be a mapping", data)
         forms = _forms(cls)
         # As `__init__` does, several times as fast: plans have thousands of records.
         values = {}
         for key, value in data.items():
             form = forms.get(key)
             if form is None:
-                raise invalid(f"{name}: unknown key {key!r}", f"legal are {', '.join(forms)}")
+                raise _invalid(f"{name}: unknown key {key!r}", f"legal are {', '.join(forms)}")
             convert = form.convert
             values[form.name] = value if convert is None or value is None else convert(value)
         if len(data) < len(forms):
             for key, form in forms.items():
                 if key not in data:
                     if form.default is dataclasses.MISSING:
-                        raise invalid(f"{name}: the key {key!r} is missing")
+                        raise _invalid(f"{name}: the key {key!r} is missing")
                     values[form.name] = form.default
         made = object.__new__(cls)
         object.__setattr__(made, "__dict__", values)
@@ -79,7 +77,7 @@ class Record:
 
     def __hash__(self) -> int:
         """Agree with equality."""
-        return hash(json.dumps(self.to_dict(), sort_keys=True))
+        return _hashed(self.to_dict())
 
 
 class Document:
@@ -164,7 +162,7 @@ class Document:
 
     def __hash__(self) -> int:
         """Agree with equality."""
-        return hash(json.dumps(self._data, sort_keys=True))
+        return _hashed(self._data)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         """Refuse: it is frozen."""
@@ -192,6 +190,26 @@ def _copied(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _copied(item) for key, item in value.items()}
     return [_copied(item) for item in value] if isinstance(value, list) else value
+
+
+def _hashed(value: object) -> int:
+    """Hash plain data so that equal data has equal hashes: 1 equals 1.0, and their texts differ."""
+    if isinstance(value, Mapping):
+        return hash(frozenset((key, _hashed(item)) for key, item in value.items()))
+    return hash(tuple(map(_hashed, value))) if isinstance(value, list | tuple) else hash(value)
+
+
+def _invalid(message: str, remedy: str | None = None) -> Exception:
+    # Not at the top: errors hold records.
+    from podrole._input import invalid
+
+    return invalid(message, remedy)
+
+
+def _not_that(needed: str, value: object) -> Exception:
+    from podrole._input import described
+
+    return _invalid(f"{needed}, this is {described(value)}")
 
 
 def _document(made: type[DocumentT], text: str) -> DocumentT:
@@ -241,7 +259,7 @@ def _convert(hint: Any) -> _Convert | None:
             def one_of(value: Any) -> Any:
                 kind = value.get("kind") if isinstance(value, Mapping) else None
                 if kind not in kinds:
-                    raise invalid(f"there is no kind {kind!r}", f"legal are {', '.join(kinds)}")
+                    raise _invalid(f"there is no kind {kind!r}", f"legal are {', '.join(kinds)}")
                 return kinds[kind].from_dict(value)
 
             return one_of
@@ -252,7 +270,7 @@ def _convert(hint: Any) -> _Convert | None:
 
         def items_of(items: Any) -> tuple[Any, ...]:
             if not isinstance(items, list | tuple):
-                raise invalid(f"a list is needed, this is {described(items)}")
+                raise _not_that("a list is needed", items)
             return tuple(items) if inner is None else tuple(map(inner, items))
 
         return items_of

@@ -1,10 +1,13 @@
-"""Output for terminals: with colours, trees and tables when `rich` is installed, as plain text when not."""
+"""Output for terminals: with colours, trees and tables when `rich` is installed, as plain text when not.
+
+What the encoding of the terminal or file does not have is spelled (`->` for an arrow), where `print(plan)` would fail.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO
 
 from podrole.events import Event
 from podrole.plan import Change, Plan
@@ -22,16 +25,17 @@ _STYLES = {
     "passed": "green", "warned": "yellow", "skipped": "dim",
 }  # fmt: skip
 _CHECK_MARKS = {"passed": "✓", "warned": "!", "skipped": "-", "failed": "✗"}
+_SPELLED = str.maketrans({"✓": "+", "✗": "x", "·": ".", "…": "...", "→": "->", "–": "-", "—": "-", "×": "x", "≥": ">="})
 
 
 def show(what: Plan | Receipt | Report) -> None:
     """Print a plan, receipt or report: with `rich` when that is installed, as plain text when not."""
     if importlib.util.find_spec("rich") is None:
-        print(what)  # noqa: T201
+        print(what, file=_spelling(sys.stdout))  # noqa: T201
         return
     from rich.console import Console
 
-    Console().print(what)
+    Console(file=_spelling(sys.stdout)).print(what)
 
 
 def follow(run: Run) -> Receipt:
@@ -46,14 +50,37 @@ def follow(run: Run) -> Receipt:
     if importlib.util.find_spec("rich") is not None:
         from rich.console import Console
 
-        console = Console(stderr=True)
+        console = Console(file=_spelling(sys.stderr))
         if console.is_terminal:
             return _follow_live(run, console)
     for event in run:
         line = _line(event)
         if line:
-            print(line, file=sys.stderr)  # noqa: T201
+            print(line, file=_spelling(sys.stderr))  # noqa: T201
     return run.finish()
+
+
+class _Spelling:
+    """A stream that spells what its encoding does not have."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        encoding = self._stream.encoding
+        try:
+            text.encode(encoding)
+        except UnicodeEncodeError:
+            text = text.translate(_SPELLED).encode(encoding, "backslashreplace").decode(encoding)
+        return self._stream.write(text)
+
+
+def _spelling(stream: TextIO) -> Any:
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return stream if encoding.lower().startswith("utf") else _Spelling(stream)
 
 
 def _line(event: Event) -> str | None:
@@ -86,7 +113,7 @@ def _follow_live(run: Run, console: Console) -> Receipt:
         def render(self, task: Task) -> Text:
             return shown[int(task.description)]
 
-    with Progress(SpinnerColumn(finished_text=" "), Description(), TimeElapsedColumn(), console=console) as progress:
+    with Progress(SpinnerColumn("line" if console.options.ascii_only else "dots", finished_text=" "), Description(), TimeElapsedColumn(), console=console) as progress:
         tasks: dict[int, TaskID] = {}
         names: dict[int, str] = {}
         for event in run:

@@ -28,10 +28,14 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+
+from podrole._records import Record
 
 if TYPE_CHECKING:
     from podrole.receipt import Receipt
+    from podrole.report import Report
 
 ErrorKind: TypeAlias = Literal[
     "invalid_input",
@@ -60,44 +64,36 @@ LeftoversState: TypeAlias = Literal["none", "remaining", "unknown"]
 """What is left behind: nothing, changes that stand, or changes of which nobody knows."""
 
 
-class Leftovers:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Leftovers(Record):
     """What a failed or cancelled run left behind.
 
     Attributes:
         state: `none` when nothing was changed; `remaining` for changes that stand (`apply` continues from there, `revoke`
             takes them back); `unknown` when the answer to a change was lost (`plan` tells).
         resources: The changes that stand, or, when the state is `unknown`, those that may or may not have been made, in words.
-        remaining: The changes that stand for certain, in words, whatever the state.
+        remaining: The changes that stand for certain, in words, whatever the state; with `remaining` they are the resources.
     """
 
-    __slots__ = ("remaining", "resources", "state")
+    state: LeftoversState = "none"
+    resources: tuple[str, ...] = ()
+    remaining: tuple[str, ...] = ()
 
-    def __init__(
-        self, state: LeftoversState = "none", resources: tuple[str, ...] = (), remaining: tuple[str, ...] = ()
-    ) -> None:
-        """Say what is left."""
-        self.state: LeftoversState = state
-        self.resources = resources
-        self.remaining = resources if state == "remaining" else remaining
+    def __post_init__(self) -> None:
+        """Fill `remaining` in."""
+        if self.state == "remaining":
+            object.__setattr__(self, "remaining", self.resources)
 
-    def __repr__(self) -> str:
-        """Show what is left."""
-        more = f", {self.remaining!r}" if self.state == "unknown" else ""
-        return f"Leftovers({self.state!r}, {self.resources!r}{more})"
-
-    def __eq__(self, other: object) -> bool:
-        """Compare by what is left."""
-        return isinstance(other, Leftovers) and self._key() == other._key()
-
-    def __hash__(self) -> int:
-        """Agree with equality."""
-        return hash(self._key())
-
-    def _key(self) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-        return self.state, self.resources, self.remaining
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Leftovers:
+        """Read what `to_dict` wrote, or the leftovers of an error payload. Errors as for every record."""
+        made = super().from_dict(data)
+        made.__post_init__()
+        return made
 
 
-class FieldConflict:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FieldConflict(Record):
     """A field that another field manager owns.
 
     Attributes:
@@ -105,24 +101,8 @@ class FieldConflict:
         field: The field's path.
     """
 
-    __slots__ = ("field", "manager")
-
-    def __init__(self, manager: str, field: str) -> None:
-        """Name the owner and the field."""
-        self.manager = manager
-        self.field = field
-
-    def __repr__(self) -> str:
-        """Show both."""
-        return f"FieldConflict(manager={self.manager!r}, field={self.field!r})"
-
-    def __eq__(self, other: object) -> bool:
-        """Compare by owner and field."""
-        return isinstance(other, FieldConflict) and (self.manager, self.field) == (other.manager, other.field)
-
-    def __hash__(self) -> int:
-        """Agree with equality."""
-        return hash((self.manager, self.field))
+    manager: str
+    field: str
 
 
 class PodroleError(Exception):
@@ -295,9 +275,19 @@ class PlanStaleError(PodroleError):
 
 
 class VerificationFailedError(PodroleError):
-    """`verify` found failed checks."""
+    """`verify` found failed checks.
+
+    Attributes:
+        report: The report that has them, or None.
+    """
 
     _KIND = "verification_failed"
+
+    report: Report | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let copies and pickles be whole."""
+        return *super().__reduce__(), {"report": self.report}
 
 
 class UnsupportedError(PodroleError):
@@ -383,10 +373,6 @@ def _interrupted(receipt: Receipt | None, error: PodroleError | None) -> str:
     return f"interrupted after {len(receipt.done)} of {len(receipt.steps)} steps; the receipt tells which"
 
 
-def _conflicts(found: list[Mapping[str, str]]) -> tuple[FieldConflict, ...]:
-    return tuple(FieldConflict(one["manager"], one["field"]) for one in found)
-
-
 def from_payload(fields: Mapping[str, Any], receipt: Receipt | None = None) -> PodroleError:
     """Make the exception of an error payload, such as a receipt holds of a failed step.
 
@@ -395,7 +381,6 @@ def from_payload(fields: Mapping[str, Any], receipt: Receipt | None = None) -> P
         receipt: The receipt of the run that failed.
     """
     made = _CLASSES.get(fields["kind"], UnexpectedError)
-    left = fields.get("leftovers", {})
     return made(
         fields["message"],
         operation=fields.get("operation"),
@@ -404,8 +389,8 @@ def from_payload(fields: Mapping[str, Any], receipt: Receipt | None = None) -> P
         action=fields.get("action"),
         remedy=fields.get("remedy"),
         retry=fields.get("retry", "never"),
-        conflicts=_conflicts(fields.get("conflicts", [])),
-        leftovers=Leftovers(left.get("state", "none"), tuple(left.get("resources", ())), tuple(left.get("remaining", ()))),
+        conflicts=tuple(map(FieldConflict.from_dict, fields.get("conflicts", ()))),
+        leftovers=Leftovers.from_dict(fields.get("leftovers", {})),
         receipt=receipt,
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from podrole import _podrole
 from podrole._html import escaped, table
 from podrole._records import Document, Record
+from podrole.errors import VerificationFailedError
 from podrole.grant import Grant
 
 if TYPE_CHECKING:
@@ -107,9 +108,13 @@ class Report(Document):
         """Give the report itself, unless a check failed.
 
         Raises:
-            VerificationFailedError: With message and remedy of the first failed check and the count of the others.
+            VerificationFailedError: With message and remedy of the first failed check and the count of the others, and the report.
         """
-        _podrole.report_into_result(self._json())
+        try:
+            _podrole.report_into_result(self._json())
+        except VerificationFailedError as error:
+            error.report = self
+            raise
         return self
 
     def __str__(self) -> str:

@@ -246,7 +246,7 @@ def test_an_interruption_and_a_lost_answer_and_going_on_from_there(world: World,
 
         with pytest.raises(podrole.Interrupted) as interrupted:
             client.apply(grant, on_event=press)
-        assert interrupted.value.leftovers == Leftovers("remaining", ("create role connections-role-test",))
+        assert interrupted.value.leftovers == Leftovers(state="remaining", resources=("create role connections-role-test",))
         assert interrupted.value.receipt is not None
         assert {step.outcome.kind for step in interrupted.value.receipt.steps} == {"done", "not_started"}
 
