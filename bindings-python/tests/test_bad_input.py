@@ -22,6 +22,11 @@ for _ in range(200):
     DEEP = {"a": DEEP}
 
 
+async def later(*_: object) -> str:
+    """Come too late."""
+    return "secret"
+
+
 class Hostile:
     """Fails at everything that is asked of it."""
 
@@ -80,6 +85,19 @@ def test_what_is_no_grant_is_refused_by_every_verb(verb: str, what: Any) -> None
     assert memory.calls() == ()
 
 
+def test_what_another_verb_gave_is_named_where_a_grant_or_a_receipt_is_needed(grant: podrole.Grant) -> None:
+    client: Any = podrole.Client.in_memory(Memory())
+    plan, report = client.plan(grant), client.verify(grant)
+    receipt = client.apply(plan)
+    for what, name in ((plan, "plan"), (receipt, "receipt"), (report, "report")):
+        for verb in (client.plan, client.verify, client.plan_revoke, client.revoke):
+            with pytest.raises(podrole.InvalidInputError, match=f"this is a {name}, and a grant is needed"):
+                verb(what)
+    for what, name in ((plan, "plan"), (report, "report")):
+        with pytest.raises(podrole.InvalidInputError, match=f"receipt must be a receipt, this is a {name}"):
+            client.revoke(grant, receipt=what)
+
+
 def test_what_the_object_itself_raises_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         podrole.Client.in_memory(Memory()).plan(Hostile())  # type: ignore[arg-type]
@@ -135,6 +153,8 @@ def test_options_of_a_run(options: dict[str, Any], named: str, grant: podrole.Gr
         ({"in_cluster": "yes"}, "in_cluster must be True or False"),
         ({"token": "secret-token"}, "token must be a function"),
         ({"token": str, "kubeconfig": True}, "token excludes"),
+        ({"token": later}, "token must be a plain function"),
+        ({"credentials": later}, "credentials must be a plain function"),
         ({"session": object()}, "session must be a boto3"),
         ({"credentials": object()}, "credentials must be AwsCredentials"),
         ({"credentials": podrole.AwsCredentials(access_key_id="", secret_access_key="s")}, "credentials.access_key_id"),

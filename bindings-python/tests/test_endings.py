@@ -223,6 +223,19 @@ def test_a_run_that_fails_with_credentials_has_their_functions_failure_as_its_ca
         assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
+def test_a_failure_that_cannot_be_put_in_words_is_named_by_its_class(grant: podrole.Grant) -> None:
+    class Wordless(Exception):
+        def __str__(self) -> str:
+            raise ZeroDivisionError
+
+    def failing() -> podrole.AwsCredentials:
+        raise Wordless
+
+    with pytest.raises(podrole.CredentialsError, match="Wordless") as caught:
+        podrole.Client(credentials=failing, region="ca-central-1").plan(grant)
+    assert isinstance(caught.value.__cause__, Wordless)
+
+
 def test_the_failure_of_one_function_is_not_forgotten_when_another_one_succeeds() -> None:
     def failing() -> podrole.AwsCredentials:
         raise ZeroDivisionError("no login")

@@ -176,9 +176,7 @@ class _Base:
         return self._runs.now()
 
     def _reading(self, verb: str, grant: GrantLike) -> Callable[[], _podrole.Work]:
-        if isinstance(grant, Plan):
-            raise invalid("this is a plan, and a grant is needed", "give one of its `grants`")
-        value = grant_json(grant)
+        value = _grant_alone(grant)
         return partial(self._begin, lambda native: getattr(native, verb)(value))
 
     def _applying(self, what: Plan | GrantLike, wait: Seconds | None) -> Callable[[], _podrole.Work]:
@@ -200,9 +198,11 @@ class _Base:
     def _revoking(
         self, grant: GrantLike, wait: Seconds | None, receipt: Receipt | Mapping[str, Any] | None, remove_provider: bool
     ) -> Callable[[], _podrole.Work]:
-        value = grant_json(grant)
+        value = _grant_alone(grant)
         options = _options(wait, flag(remove_provider, "remove_provider"))
         given = None
+        if isinstance(receipt, Plan | Report):
+            raise invalid(f"receipt must be a receipt, this is a {type(receipt).__name__.lower()}")
         if receipt is not None:
             given = receipt._json() if isinstance(receipt, Receipt) else json.dumps(data_of(receipt, "receipt"))
         return partial(self._begin, lambda native: native.revoke(value, options, given))
@@ -215,6 +215,13 @@ class _Base:
             raise cause
         if cause is not None:
             error.__cause__ = cause
+
+
+def _grant_alone(grant: GrantLike) -> str:
+    if isinstance(grant, Plan | Receipt | Report):
+        what = type(grant).__name__.lower()
+        raise invalid(f"this is a {what}, and a grant is needed", "give one of the `grants` of a plan or report")
+    return grant_json(grant)
 
 
 def _options(wait: Seconds | None, remove_provider: bool = False) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -148,6 +149,7 @@ def connection_of(
     if token is not None:
         if not callable(token):
             raise invalid(f"token must be a function, this is a value of type {type(token).__name__}")
+        _check_plain(token, "token")
         connection.token = _asked(failed, lambda cluster: _token(token(TokenRequest(**json.loads(cluster)))))
     return connection
 
@@ -188,7 +190,10 @@ def cause_of(error: PodroleError, failed: Mapping[str, BaseException]) -> BaseEx
 
 
 def _words(problem: BaseException) -> str:
-    return f"{type(problem).__name__}: {problem}"
+    try:
+        return f"{type(problem).__name__}: {problem}"
+    except Exception:
+        return type(problem).__name__
 
 
 def _session(session: object) -> Callable[[], dict[str, Any]]:
@@ -207,6 +212,7 @@ def _session(session: object) -> Callable[[], dict[str, Any]]:
 
 def _source(source: CredentialsSource, name: str) -> Callable[[], dict[str, Any]]:
     if callable(source) and not hasattr(source, "get_frozen_credentials"):
+        _check_plain(source, name)
         return lambda: _credentials(source(), f"{name}()")
     # What is wrong with fixed ones is said at once; those of botocore may have to be fetched first.
     if isinstance(source, AwsCredentials) or _frozen(source):
@@ -216,6 +222,11 @@ def _source(source: CredentialsSource, name: str) -> Callable[[], dict[str, Any]
             f"{name} must be AwsCredentials, botocore credentials or a function, this is a value of type {type(source).__name__}"
         )
     return lambda: _credentials(source, name)
+
+
+def _check_plain(function: object, name: str) -> None:
+    if inspect.iscoroutinefunction(function):
+        raise invalid(f"{name} must be a plain function, this is an `async def`", "it is called on a thread of its own and may block")
 
 
 def _frozen(given: object) -> bool:

@@ -172,7 +172,7 @@ def _ending_with(*works: _podrole.Work) -> Iterator[None]:
         stop(*works)
         if isinstance(stopped, KeyboardInterrupt):
             raise Interrupted(*_first_stopped(works)) from None
-        carry(stopped, works)
+        carrying(stopped, *_first_stopped(works))
         raise
 
 
@@ -412,7 +412,7 @@ async def stop_async(stopped: BaseException, *works: _podrole.Work) -> None:
             work.cancel()
         for work in works:
             work.wait(_AT_ONCE)
-    carry(stopped, works)
+    carrying(stopped, *_first_stopped(works))
 
 
 async def wait_for_all_async(works: Sequence[_podrole.Work], *, cancel: bool = False) -> None:
