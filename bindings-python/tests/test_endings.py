@@ -701,6 +701,27 @@ def test_a_child_that_leaves_the_block_of_an_inherited_client_disturbs_nobody() 
     assert ended.stdout.splitlines() == ["7 <Run, under way>"], ended
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_ctrl_c_in_a_child_that_was_forked_in_the_body_of_an_iteration_is_the_childs_own() -> None:
+    ended = program(
+        """
+        import warnings
+        warnings.simplefilter("ignore")
+        for event in client.start_apply(grant):
+            if event.kind == "started":
+                child = os.fork()
+                if child == 0:
+                    try:
+                        os.kill(os.getpid(), signal.SIGINT)
+                    except KeyboardInterrupt as interrupt:
+                        os._exit(7 if type(interrupt) is KeyboardInterrupt else 8)
+                print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        print(event.complete)
+        """
+    )
+    assert ended.stdout.split() == ["7", "True"], ended
+
+
 def test_closing_waits_for_what_another_thread_applies(grant: podrole.Grant) -> None:
     memory = Memory()
     memory.set_latency(0.3)

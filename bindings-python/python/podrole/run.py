@@ -498,7 +498,7 @@ def leave() -> None:
             work.wait(_AT_ONCE)
         _, error = _ending(work)
         if error is not None:
-            _logger.warning("the program ended before its run, which was cancelled; %s", _left(error))
+            _logger.warning("the program ended before its run: %s; %s", error, _left(error))
 
 
 def _left(error: PodroleError) -> str:
