@@ -18,7 +18,7 @@ use crate::observe::{Hints, Observed, Purpose, observe};
 use crate::plan::{Plan, PlanOptions, Verb, plan_apply, plan_revoke};
 use crate::ports::Backend;
 use crate::receipt::Receipt;
-use crate::run::{Run, RunOptions};
+use crate::run::{Run, RunOptions, Turns};
 use crate::verify::{Report, verify};
 
 /// Plans, applies, verifies and revokes grants.
@@ -52,6 +52,7 @@ struct Inner {
     sink: Option<EventSink>,
     /// What EKS said last of each cluster.
     told: Mutex<BTreeMap<ClusterSelector, Cluster>>,
+    turns: Arc<Turns>,
 }
 
 /// What every kind of client can be set to.
@@ -92,7 +93,9 @@ impl Client {
             )));
         }
         let propagation = options.propagation.unwrap_or(Duration::from_mins(1));
-        Ok(Self { inner: Arc::new(Inner { backend, owner, propagation, sink: options.sink, told: Mutex::default() }) })
+        let sink = options.sink;
+        let (told, turns) = Default::default();
+        Ok(Self { inner: Arc::new(Inner { backend, owner, propagation, sink, told, turns }) })
     }
 
     /// The backend, for work that podrole does not do.
@@ -106,7 +109,7 @@ impl Client {
 
     fn run_options(&self, recheck: bool, wait: Option<Duration>) -> RunOptions {
         let told = self.inner.told.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        RunOptions { recheck, told, wait, propagation: self.inner.propagation }
+        RunOptions { recheck, told, wait, propagation: self.inner.propagation, turns: Arc::clone(&self.inner.turns) }
     }
 
     async fn look(&self, grant: &Grant, purpose: Purpose) -> Result<(Vec<CheckedGrant>, Observed)> {

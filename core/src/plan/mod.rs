@@ -19,11 +19,10 @@ mod revoke_kubernetes;
 mod role;
 mod role_settings;
 mod service_account;
+mod set;
 mod trust;
 mod words;
 mod workload;
-
-use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -194,42 +193,18 @@ impl Plan {
 /// Plans what makes the world what the grants say.
 ///
 /// # Errors
-/// Whatever can be known before the first write: `invalid_input` for two grants of one service account or workload, `not_found` for things that must exist, `conflict` for what others own, `limit_exceeded`
+/// Whatever can be known before the first write: `invalid_input` for two grants of one service account or workload, for a cluster,
+/// account or role that two grants name otherwise, and for two wishes of one role, `not_found` for things that must exist, `conflict` for what others own, `limit_exceeded`
 /// for quotas that would be passed, `already_exists` for things that are not ours to change.
 pub fn plan_apply(grants: &[CheckedGrant], observed: &Observed, options: &PlanOptions) -> Result<Plan> {
-    one_grant_each(grants)?;
+    set::one_grant_each(grants)?;
+    set::one_name_each(grants, observed)?;
+    set::one_wish_each(grants)?;
     let mut builder = builder::Builder::new(grants, observed, options);
-    for grant in grants {
+    for grant in set::trusting_first(grants) {
         builder.apply(grant)?;
     }
     Ok(builder.finish(Verb::Apply, grants, observed, None))
-}
-
-/// A service account has one role, and a workload one service account: of two grants in a set the later one would win unsaid.
-fn one_grant_each(grants: &[CheckedGrant]) -> Result<()> {
-    let twice = |what: String| {
-        Err(Error::invalid(format!("two grants of the set are for {what}")).remedy("put them into one grant"))
-    };
-    let (mut subjects, mut workloads) = (HashSet::new(), HashMap::new());
-    for (index, grant) in grants.iter().enumerate() {
-        let (scope, cluster) = (grant.grant.scope, &grant.grant.cluster);
-        // The halves of a grant may be two grants of different scope.
-        let halves = [scope.has_iam(), scope.has_kubernetes()];
-        for half in (0..halves.len()).filter(|half| halves[*half]) {
-            let subject = grant.grant.subject();
-            if !subjects.insert((half, cluster, subject.clone())) {
-                return twice(format!("service account {subject} on cluster {}", grant.cluster));
-            }
-            let mut wanted = grant.workloads.iter().map(|wanted| &wanted.workload);
-            let shared = wanted.find(|workload| {
-                workloads.insert((half, cluster, *workload), index).is_some_and(|earlier| earlier != index)
-            });
-            if let Some(shared) = shared {
-                return twice(format!("{shared} on cluster {}", grant.cluster));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Plans what takes back what podrole did for the grants: only what carries our marks, or what the receipt of the apply names.
@@ -242,8 +217,9 @@ pub fn plan_revoke(
     options: &PlanOptions,
     receipt: Option<&Receipt>,
 ) -> Result<Plan> {
+    set::one_name_each(grants, observed)?;
     let mut builder = builder::Builder::new(grants, observed, options);
-    for grant in grants {
+    for grant in set::trusting_first(grants).into_iter().rev() {
         builder.revoke(grant, receipt)?;
     }
     Ok(builder.finish(Verb::Revoke, grants, observed, receipt))

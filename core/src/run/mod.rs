@@ -2,6 +2,7 @@
 
 mod handle;
 mod step;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 pub use handle::{Canceller, Run};
+pub(crate) use turns::Turns;
 
 use crate::error::{Error, ErrorKind, Leftovers, Result};
 use crate::event::{Event, EventSink};
@@ -35,6 +37,8 @@ pub(crate) struct RunOptions {
     pub(crate) wait: Option<Duration>,
     /// How long a new role or policy may take until every part of IAM knows it.
     pub(crate) propagation: Duration,
+    /// Shared by the runs of a client.
+    pub(crate) turns: Arc<Turns>,
 }
 
 /// How often a run was asked to stop.
@@ -213,6 +217,7 @@ impl Job {
                         step: step.clone(),
                         hints: self.plan.hints.clone(),
                         propagation: self.options.propagation,
+                        turns: Arc::clone(&self.options.turns),
                         progress: Arc::clone(progress),
                         clock: Arc::clone(clock),
                         stop: self.stop.clone(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Progress, Stop, cancelled_error, stopped};
+use super::{Progress, Stop, Turns, cancelled_error, stopped};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
 use crate::grant::ClusterSelector;
@@ -24,6 +24,7 @@ pub(super) struct Performer {
     pub(super) step: Step,
     pub(super) hints: Hints,
     pub(super) propagation: Duration,
+    pub(super) turns: Arc<Turns>,
     pub(super) progress: Arc<Progress>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stop: watch::Receiver<Stop>,
@@ -326,6 +327,14 @@ impl Performer {
         before: &Document,
         after: &Document,
     ) -> Result<bool> {
+        let mut stop = self.stop.clone();
+        let _turn = tokio::select! {
+            biased;
+            () = stopped(&mut stop, Stop::Gently) => {
+                return Err(cancelled_error("the run was cancelled while another one wrote the trust policy"));
+            }
+            turn = self.turns.at(self.step.target.account.as_ref(), role) => turn,
+        };
         let now = self.role(read, role).await?.trust;
         if now.same_trust(after) {
             return Ok(true);

@@ -1,5 +1,6 @@
 //! Several grants in one plan: what one of them makes, the next one finds.
 
+use podrole::grant::Scope;
 use podrole::memory::{Memory, WorldWorkload};
 use podrole::model::WorkloadKind;
 use podrole::observe::{Hints, Purpose, observe};
@@ -120,4 +121,85 @@ async fn two_grants_that_would_undo_each_other_are_refused() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:#}");
         assert!(error.message().contains(what), "{error:#}");
     }
+}
+
+/// What a plan of these grants is refused for.
+async fn refused(memory: &Memory, grants: &[Grant]) -> String {
+    let checked: Vec<_> = grants.iter().map(|grant| grant.check().unwrap()).collect();
+    let reads = memory.backend().reads;
+    let observed = observe(reads.as_ref(), &checked, &Hints::default(), Purpose::default()).await.unwrap();
+    let error = plan_apply(&checked, &observed, &PlanOptions::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:#}");
+    format!("{error:#}")
+}
+
+#[tokio::test]
+async fn a_thing_that_two_grants_name_otherwise_is_refused() {
+    let memory = memory();
+    let one = seed_grant();
+    let second = |cluster: &str, role: &str| Grant::new(cluster, format!("{NAMESPACE}/second"), role);
+    let by_arn = second("arn:aws:eks:ca-central-1:204393242335:cluster/devops_aurora", "another");
+    let text = refused(&memory, &[one.clone(), by_arn]).await;
+    assert!(text.contains("same cluster") && text.contains("of account 204393242335"), "{text}");
+    let with_account = second("devops_aurora", "arn:aws:iam::204393242335:role/another");
+    let text = refused(&memory, &[one.clone(), with_account]).await;
+    assert!(text.contains("names account 204393242335"), "{text}");
+    let text = refused(&memory, &[one.clone(), second("devops_aurora", &ROLE.to_uppercase())]).await;
+    assert!(text.contains("same role"), "{text}");
+    let mut syncs = second("devops_aurora", "another");
+    syncs = syncs.data_sync("THEIR-DATA-ROLE");
+    let text = refused(&memory, &[one.data_sync("their-data-role"), syncs]).await;
+    assert!(text.contains("same role"), "{text}");
+}
+
+#[tokio::test]
+async fn the_halves_of_a_grant_name_their_cluster_alike_even_where_only_one_half_asks_eks() {
+    let memory = memory();
+    let mut aws = seed_grant();
+    aws.scope = Scope::Iam;
+    aws.workloads.clear();
+    let mut kubernetes = seed_grant();
+    kubernetes.scope = Scope::Kubernetes;
+    kubernetes.role.arn = Some(format!("arn:aws:iam::204393242335:role/{ROLE}"));
+    kubernetes.cluster.region = Some("ca-central-1".to_owned());
+    let text = refused(&memory, &[aws, kubernetes]).await;
+    assert!(text.contains("same cluster"), "{text}");
+}
+
+#[tokio::test]
+async fn two_grants_that_want_one_role_to_look_in_two_ways_are_refused() {
+    let memory = memory();
+    let second = || Grant::new("devops_aurora", format!("{NAMESPACE}/second"), ROLE);
+    let mut long = second();
+    long.role.max_session_duration = 7200;
+    let mut longer = seed_grant();
+    longer.role.max_session_duration = 14400;
+    for (one, other, word) in [
+        (seed_grant(), second().description("another"), "description"),
+        (longer, long, "maxSessionDuration"),
+        (seed_grant().tag("cost", "42"), second().tag("cost", "43"), "tag cost"),
+    ] {
+        let text = refused(&memory, &[one, other]).await;
+        assert!(text.contains(word), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_lets_another_grants_role_in_may_come_later_in_the_set() {
+    let memory = memory();
+    let before = memory.world();
+    let target = Grant::new("devops_aurora", format!("{NAMESPACE}/target"), "target-role");
+    let set =
+        [Grant::new("devops_aurora", format!("{NAMESPACE}/source"), "source-role").data_sync("target-role"), target];
+    let client = Client::in_memory(&memory);
+    client.apply(plan(&memory, &set, false).await).await.unwrap_or_else(|error| panic!("{error:#}"));
+    for grant in &set {
+        client.verify(grant).await.unwrap().into_result().unwrap();
+    }
+    // The undo takes the statement out before it looks who else needs the role.
+    let reversed = [set[1].clone(), set[0].clone()];
+    client.apply(plan(&memory, &reversed, true).await).await.unwrap_or_else(|error| panic!("{error:#}"));
+    let mut found = memory.world().comparable();
+    account_mut(&mut found).oidc_providers.clear();
+    assert_same(&before.comparable(), &found, "revoked");
 }

@@ -1,5 +1,8 @@
 //! Several grants of one role: none takes away, widens or overwrites what another one needs.
 
+use std::future::IntoFuture as _;
+use std::time::Duration;
+
 use podrole::grant::{ClusterSelector, Manage};
 use podrole::memory::{AccountRole, Fault, FaultEffect, Memory, World, WorldCluster, WorldNamespace};
 use podrole::model::Arn;
@@ -436,4 +439,23 @@ async fn a_role_with_fifty_tags_can_be_left() {
     client.revoke(&bare_grant()).await.unwrap();
     let world = memory.world();
     assert!(role(&world, ROLE).unwrap().tags.keys().any(|key| key.contains("/left/")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_runs_of_one_client_take_turns_at_a_trust_policy() {
+    let memory = Memory::new(with_role_of_others());
+    let client = Client::in_memory(&memory);
+    let (one, two) = (client.plan(&bare_grant()).await.unwrap(), client.plan(&second()).await.unwrap());
+    // Each call takes its time, so that both are between look and write at once.
+    memory.set_latency(Duration::from_millis(100));
+    let (one, two) = tokio::join!(client.apply(one).into_future(), client.apply(two).into_future());
+    // Both plans were made of the same trust policy: one of them writes it, and the other one says that it has changed.
+    let results = [one.map(|_| SERVICE_ACCOUNT), two.map(|_| "second")];
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
+    for result in results {
+        match result {
+            Ok(name) => assert!(gets_in(&memory, CLUSTER, name), "{name}"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::PlanStale, "{error:#}"),
+        }
+    }
 }
