@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::action::{Action, Change, Step, Target};
 use super::{Level, Notice, Plan, PlanOptions, Verb};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grant::{CheckedGrant, ClusterSelector};
 use crate::model::AccountId;
 use crate::observe::{Observed, Place, Purpose};
@@ -19,6 +19,8 @@ pub(super) struct Builder<'a> {
     /// The last step so far on each thing.
     last: HashMap<Target, u32>,
     notices: Vec<Notice>,
+    /// What a step met that makes the plan impossible.
+    refused: Option<Error>,
     /// The grants of the plan, by their ids in marks.
     set: Vec<(String, &'a CheckedGrant)>,
 }
@@ -52,6 +54,7 @@ impl<'a> Builder<'a> {
             steps: Vec::new(),
             last: HashMap::new(),
             notices: Vec::new(),
+            refused: None,
             set: Vec::new(),
         };
         // A grant whose place cannot be told fails when its turn comes.
@@ -153,16 +156,28 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Remembers why there can be no plan; the first reason counts.
+    pub(super) fn refuse(&mut self, error: Error) {
+        self.refused.get_or_insert(error);
+    }
+
+    /// The plan of all steps so far.
+    ///
+    /// # Errors
+    /// What was [refused](Self::refuse).
     pub(super) fn finish(
         mut self,
         verb: Verb,
         grants: &[CheckedGrant],
         observed: &Observed,
         receipt: Option<&Receipt>,
-    ) -> Plan {
+    ) -> Result<Plan> {
+        if let Some(error) = self.refused {
+            return Err(error);
+        }
         self.notices.sort_by_key(|notice| std::cmp::Reverse(notice.level));
         let purpose = Purpose { remove_provider: self.options.remove_provider, revoke: verb == Verb::Revoke };
-        Plan {
+        Ok(Plan {
             schema_version: SchemaVersion,
             verb,
             grants: grants.iter().map(|grant| grant.grant.clone()).collect(),
@@ -171,7 +186,7 @@ impl<'a> Builder<'a> {
             notices: self.notices,
             hints: observed.hints(grants, purpose),
             receipt: receipt.cloned().map(Box::new),
-        }
+        })
     }
 }
 

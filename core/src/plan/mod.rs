@@ -204,7 +204,7 @@ pub fn plan_apply(grants: &[CheckedGrant], observed: &Observed, options: &PlanOp
     for grant in set::trusting_first(grants) {
         builder.apply(grant)?;
     }
-    Ok(builder.finish(Verb::Apply, grants, observed, None))
+    builder.finish(Verb::Apply, grants, observed, None)
 }
 
 /// Plans what takes back what podrole did for the grants: only what carries our marks, or what the receipt of the apply names.
@@ -222,5 +222,5 @@ pub fn plan_revoke(
     for grant in set::trusting_first(grants).into_iter().rev() {
         builder.revoke(grant, receipt)?;
     }
-    Ok(builder.finish(Verb::Revoke, grants, observed, receipt))
+    builder.finish(Verb::Revoke, grants, observed, receipt)
 }

@@ -13,7 +13,9 @@ use crate::grant::Manage;
 use crate::marks::{self, CREATED_BY, RoleRecord};
 use crate::model::{Arn, NewRole, PolicyName, Role};
 use crate::observe::{Answer, Fact, Place, Read};
-use crate::policy::{Document, TrustRequest, holds, remove_trust, rewritten, subjects_of};
+use crate::policy::{
+    Document, TrustRequest, dead_principal, holds, remove_trust, rewritten, subjects_of, without_dead_syncs,
+};
 
 /// A new trust policy for a role that exists.
 pub(super) struct TrustChange {
@@ -298,6 +300,30 @@ impl Builder<'_> {
         }
     }
 
+    /// Takes data syncs of ours for roles that are gone out of a trust policy that is to be written, since IAM refuses a write that names one; those of
+    /// others are theirs to take out.
+    fn settle_dead_principals(&mut self, role: &Role, change: &mut TrustChange) {
+        let (rest, ids) = without_dead_syncs(&change.trust, &self.options.owner);
+        if !rest.statements().is_empty() {
+            change.trust = rest;
+            change
+                .changes
+                .extend(ids.into_iter().map(|id| Change::remove("trust", format!("AWS {id}, a role that is gone"))));
+        }
+        if let Some((id, statement)) = dead_principal(&change.trust) {
+            self.refuse(
+                Error::new(
+                    ErrorKind::Conflict,
+                    format!(
+                        "{statement} of its trust policy names {id}, the id of a role or user that is gone: IAM refuses every write of the policy while it does"
+                    ),
+                )
+                .resource(format!("role {}", role.name))
+                .remedy("take that principal out by hand, then plan again"),
+            );
+        }
+    }
+
     /// Removes the marks of those who are in no trust policy any more.
     pub(super) fn forget(&mut self, scene: &Scene<'_>, role: &Role, keys: Vec<String>, after: &[u32]) -> Option<u32> {
         if keys.is_empty() {
@@ -320,7 +346,8 @@ impl Builder<'_> {
         ))
     }
 
-    pub(super) fn update_trust(&mut self, scene: &Scene<'_>, role: &Role, change: TrustChange) -> u32 {
+    pub(super) fn update_trust(&mut self, scene: &Scene<'_>, role: &Role, mut change: TrustChange) -> u32 {
+        self.settle_dead_principals(role, &mut change);
         self.set_role(scene, role, |role| role.trust = change.trust.clone());
         self.aws(
             scene,

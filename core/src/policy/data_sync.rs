@@ -163,6 +163,43 @@ pub fn remove_data_sync(current: &Document, request: &DataSyncRequest) -> Remova
     Removal { document, changed, foreign_left: sorted.foreign }
 }
 
+/// A trust policy without this owner's data-sync statements for roles that are gone, and the ids of those roles. IAM takes no write of a policy that
+/// names one.
+pub(crate) fn without_dead_syncs(current: &Document, owner: &str) -> (Document, Vec<String>) {
+    let mine = format!("PodroleSync{}", hash(owner));
+    // The beginning of the Sid is the same for both statements of a data sync.
+    let sync_of = |statement: &Statement| {
+        let sid = statement.sid.as_deref().filter(|sid| sid.starts_with(&mine))?;
+        sid.get(..mine.len() + 8).map(str::to_owned)
+    };
+    let statements = current.statements();
+    let mut dead = Vec::new();
+    let mut ids = Vec::new();
+    for (sync, statement) in statements.iter().filter_map(|statement| Some((sync_of(statement)?, statement))) {
+        let names = statement.principals.get("AWS").map(Vec::as_slice).unwrap_or_default();
+        if !names.is_empty() && names.iter().all(|name| is_unique_id(name)) {
+            dead.push(sync);
+            ids.extend(names.iter().cloned());
+        }
+    }
+    if dead.is_empty() {
+        return (current.clone(), ids);
+    }
+    let values = statements.iter().zip(current.statement_values());
+    let kept = values.filter(|(statement, _)| sync_of(statement).is_none_or(|sync| !dead.contains(&sync)));
+    (current.with_statements(kept.map(|(_, value)| value.clone()).collect()), ids)
+}
+
+/// The first principal that is the id of a deleted role or user, with its statement in words.
+pub(crate) fn dead_principal(document: &Document) -> Option<(String, String)> {
+    document.statements().iter().enumerate().find_map(|(index, statement)| {
+        let named = [&statement.principals, &statement.not_principals].into_iter().filter_map(|kinds| kinds.get("AWS"));
+        let id = named.flatten().find(|name| is_unique_id(name))?.clone();
+        let sid = statement.sid.as_deref().map(|sid| format!(" ({sid})")).unwrap_or_default();
+        Some((id, format!("statement {}{sid}", index + 1)))
+    })
+}
+
 /// Whether a principal is the unique id of a deleted role or user (`AROA…`, `AIDA…`), which IAM shows in place of the
 /// ARN that was written.
 pub fn is_unique_id(principal: &str) -> bool {

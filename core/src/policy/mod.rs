@@ -30,10 +30,10 @@ mod tests;
 pub(crate) use aws_managed::find as aws_managed_path;
 pub use aws_managed::{PolicyNameError, aws_managed_policy_arn, suggest};
 pub use check::DocumentKind;
-pub(crate) use data_sync::other_conditions;
 pub use data_sync::{
     DataSyncRequest, S3_SERVICE, data_sync_statement, is_unique_id, merge_data_sync, remove_data_sync,
 };
+pub(crate) use data_sync::{dead_principal, other_conditions, without_dead_syncs};
 pub use document::{Document, DocumentError};
 pub use evaluate::{Caller, Decision, Miss, WebIdentity, evaluate_assume_role, evaluate_web_identity};
 pub use findings::{Finding, FindingKind, wider_grants};

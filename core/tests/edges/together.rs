@@ -459,3 +459,43 @@ async fn the_runs_of_one_client_take_turns_at_a_trust_policy() {
         }
     }
 }
+
+/// A role of ours in whose trust policy the data sync of a role that is gone is left.
+async fn with_dead_sync() -> Memory {
+    let memory = Memory::new(crowded());
+    let client = Client::in_memory(&memory);
+    let target = Grant::new("devops_aurora", format!("{NAMESPACE}/target"), "target-role");
+    let source = bare_grant().data_sync("target-role");
+    client.apply(&target).await.unwrap();
+    client.apply(&source).await.unwrap();
+    // The target's grant first: then the data sync is all that is left, and a trust policy cannot be empty.
+    client.revoke(&target).await.unwrap();
+    client.revoke(&source).await.unwrap();
+    assert!(role(&memory.world(), ROLE).is_none());
+    let trust = role(&memory.world(), "target-role").unwrap().trust.to_json();
+    assert!(trust.contains("AROA"), "{trust}");
+    memory
+}
+
+#[tokio::test]
+async fn a_data_sync_of_a_role_that_is_gone_is_taken_out_of_a_trust_policy_that_is_written() {
+    let memory = with_dead_sync().await;
+    let client = Client::in_memory(&memory);
+    let target = Grant::new("devops_aurora", format!("{NAMESPACE}/target"), "target-role");
+    let plan = client.plan(&target).await.unwrap();
+    assert!(plan.to_string().contains("a role that is gone"), "{plan}");
+    client.apply(plan).await.unwrap_or_else(|error| panic!("{error:#}"));
+    client.verify(&target).await.unwrap().into_result().unwrap();
+    client.revoke(&target).await.unwrap();
+    assert!(role(&memory.world(), "target-role").is_none(), "nothing is left of either grant");
+}
+
+#[tokio::test]
+async fn a_principal_of_others_that_is_gone_is_told_before_the_first_write() {
+    let mut world = crowded();
+    let trust = document(
+        r#"{"Version":"2012-10-17","Statement":[{"Sid":"Theirs","Effect":"Allow","Principal":{"AWS":"AROAEXAMPLEEXAMPLE12"},"Action":"sts:AssumeRole"}]}"#,
+    );
+    put_role(&mut world, ROLE, AccountRole::new(trust));
+    conflict(&Memory::new(world), &bare_grant(), &["AROAEXAMPLEEXAMPLE12", "statement 1 (Theirs)", "by hand"]).await;
+}
