@@ -14,7 +14,7 @@
 //! | `podrole.dev/workloads` = `deployment/name,…` | service account | these workloads were pointed at it |
 //! | `podrole.dev/former-values` = JSON | service account | what annotations and labels said that were taken over from other managers |
 //! | `podrole.dev/former-service-account` = name or empty | workload | what it ran as before |
-//! | `podrole.dev/identity` = hash | pod template | the identity its pods were made for |
+//! | `podrole.dev/identity` = hash, or hash-hash | pod template | the identity its pods were made for, and which of several restarts for it |
 
 use std::collections::BTreeMap;
 

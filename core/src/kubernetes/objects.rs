@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::fields::owners;
 use super::rollout::{on_hold, rollout};
-use crate::model::{Container, Pod, ServiceAccount, Workload, WorkloadKind};
+use crate::model::{Container, Pod, SelectorExpression, ServiceAccount, Workload, WorkloadKind};
 
 /// A text that is there and not empty.
 pub(super) fn text(value: &Value) -> Option<String> {
@@ -48,10 +48,19 @@ pub(super) fn workload(kind: WorkloadKind, object: &Value) -> Option<Workload> {
             .or_else(|| text(&template["spec"]["serviceAccount"])),
         template_annotations: texts(&template["metadata"]["annotations"]),
         selector: texts(&object["spec"]["selector"]["matchLabels"]),
+        selector_expressions: entries(&object["spec"]["selector"]["matchExpressions"]).filter_map(expression).collect(),
         containers: containers(&template["spec"]),
         paused: on_hold(kind, object),
         owners: owners(&object["metadata"]),
         rollout: rollout(kind, object),
+    })
+}
+
+fn expression(value: &Value) -> Option<SelectorExpression> {
+    Some(SelectorExpression {
+        key: text(&value["key"])?,
+        operator: text(&value["operator"])?,
+        values: entries(&value["values"]).filter_map(text).collect(),
     })
 }
 

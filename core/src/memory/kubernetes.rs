@@ -195,6 +195,7 @@ impl KubernetesRead for Kubernetes {
                 service_account: held.service_account.clone(),
                 template_annotations: held.template_annotations.clone(),
                 selector: held.selector.clone(),
+                selector_expressions: Vec::new(),
                 containers: held.containers.clone(),
                 paused: held.paused,
                 owners: held.owners.clone(),

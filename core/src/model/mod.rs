@@ -11,5 +11,5 @@ pub use names::{
 };
 pub use objects::{
     Cluster, Container, FieldOwner, ManagedPolicy, NewPolicy, NewRole, OidcProvider, Pod, PodIdentityAssociation,
-    PolicyVersion, Quotas, Role, Rollout, ServiceAccount, Workload, WorkloadKind, WorkloadRef,
+    PolicyVersion, Quotas, Role, Rollout, SelectorExpression, ServiceAccount, Workload, WorkloadKind, WorkloadRef,
 };

@@ -295,6 +295,9 @@ pub struct Workload {
     pub template_annotations: BTreeMap<String, String>,
     /// `spec.selector.matchLabels`.
     pub selector: BTreeMap<String, String>,
+    /// `spec.selector.matchExpressions`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub selector_expressions: Vec<SelectorExpression>,
     /// Containers and init containers of the template.
     pub containers: Vec<Container>,
     /// Whether a rollout is on hold (`spec.paused`).
@@ -306,9 +309,38 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Whether its labels select a pod.
+    /// Whether its selector selects a pod. An empty one selects none here: API servers take no workload with it.
     pub(crate) fn selects(&self, pod: &Pod) -> bool {
-        self.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value))
+        (!self.selector.is_empty() || !self.selector_expressions.is_empty())
+            && self.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value))
+            && self.selector_expressions.iter().all(|expression| expression.holds(&pod.labels))
+    }
+}
+
+/// One requirement of a label selector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SelectorExpression {
+    /// The label's key.
+    pub key: String,
+    /// `In`, `NotIn`, `Exists` or `DoesNotExist`.
+    pub operator: String,
+    /// Its values, for the first two.
+    #[serde(default)]
+    pub values: Vec<String>,
+}
+
+impl SelectorExpression {
+    /// Whether labels fulfil it; an operator of a later Kubernetes is fulfilled by none.
+    fn holds(&self, labels: &BTreeMap<String, String>) -> bool {
+        let value = labels.get(&self.key);
+        match self.operator.as_str() {
+            "In" => value.is_some_and(|value| self.values.contains(value)),
+            "NotIn" => value.is_none_or(|value| !self.values.contains(value)),
+            "Exists" => value.is_some(),
+            "DoesNotExist" => value.is_none(),
+            _ => false,
+        }
     }
 }
 
@@ -358,4 +390,26 @@ pub struct Pod {
     pub ending: bool,
     /// Its containers.
     pub containers: Vec<Container>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_selector_expression_holds_as_in_kubernetes() {
+        let labels = BTreeMap::from([("tier".to_owned(), "web".to_owned())]);
+        let holds = |key: &str, operator: &str, values: &[&str]| {
+            let values = values.iter().map(|value| (*value).to_owned()).collect();
+            SelectorExpression { key: key.to_owned(), operator: operator.to_owned(), values }.holds(&labels)
+        };
+        assert!(
+            holds("tier", "In", &["web", "api"]) && !holds("tier", "In", &["api"]) && !holds("app", "In", &["web"])
+        );
+        assert!(holds("tier", "NotIn", &["api"]) && !holds("tier", "NotIn", &["web"]));
+        assert!(holds("app", "NotIn", &["web"]), "what has no such label is not in any list");
+        assert!(holds("tier", "Exists", &[]) && !holds("app", "Exists", &[]));
+        assert!(holds("app", "DoesNotExist", &[]) && !holds("tier", "DoesNotExist", &[]));
+        assert!(!holds("tier", "Gt", &["1"]));
+    }
 }

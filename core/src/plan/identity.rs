@@ -52,6 +52,11 @@ pub(super) fn identity_hash(annotations: &BTreeMap<String, String>) -> String {
     short_hash(&lines.concat())
 }
 
+/// Whether a template's mark is of an identity: its hash, and behind it what tells a second restart for it apart.
+pub(super) fn is_mark_of(mark: &str, hash: &str) -> bool {
+    mark.strip_prefix(hash).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
 /// What the webhook reads on the service account.
 pub(super) struct Annotated {
     /// Whether the grant changes it.
@@ -75,10 +80,15 @@ impl Annotated {
 
 /// Whether a pod was made before its service account was annotated. The webhook's variable in it tells; where there is none, its age does.
 pub(crate) fn is_older(pod: &Pod, since: i64, role_arn: &str) -> bool {
-    let has_role = |container: &Container| {
+    pod.created_at <= since && !has_role(pod, role_arn)
+}
+
+/// Whether the webhook gave a pod the role.
+pub(super) fn has_role(pod: &Pod, role_arn: &str) -> bool {
+    let given = |container: &Container| {
         container.env.get("AWS_ROLE_ARN").is_some_and(|value| value.as_deref() == Some(role_arn))
     };
-    pod.created_at <= since && !pod.containers.iter().any(has_role)
+    pod.containers.iter().any(given)
 }
 
 /// When the annotation that names the role was last set.

@@ -32,7 +32,7 @@ impl Builder<'_> {
         for workload in &grant.workloads {
             let mut look = self.look_at(grant, workload)?;
             if !look.to_point {
-                look.restart = self.restart_reason(grant, workload, &look.found, &identity, &annotated);
+                look.restart = self.restart(grant, workload, &look.found, &identity, &annotated);
             }
             looks.push(look);
         }

@@ -137,7 +137,7 @@ impl Builder<'_> {
     fn leaves(&self, scene: &Scene<'_>, workload: &WorkloadRef) -> bool {
         self.world.workload(&scene.grant.grant.cluster, workload).is_some_and(|found| {
             let left = found.service_account.as_deref() != Some(scene.grant.service_account.as_str());
-            !found.paused && !found.selector.is_empty() && (left || self.is_restored(scene, found))
+            !found.paused && (left || self.is_restored(scene, found))
         })
     }
 

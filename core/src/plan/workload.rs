@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
-use super::identity::{Annotated, ROLE_ARN, identity_hash, is_older};
+use super::identity::{Annotated, ROLE_ARN, has_role, identity_hash, is_mark_of, is_older};
 use super::ownership::{conflict, others};
 use crate::error::{Error, ErrorKind, Result};
-use crate::grant::{CheckedGrant, CheckedWorkload, Manage};
+use crate::grant::{CheckedGrant, CheckedWorkload, Manage, short_hash};
 use crate::marks::{FORMER, IDENTITY};
-use crate::model::{Workload, WorkloadRef};
+use crate::model::{Pod, Workload, WorkloadRef};
 use crate::observe::Read;
 use crate::ports::{WorkloadApply, WorkloadRestore};
 
@@ -20,8 +20,14 @@ const FIELD: &str = ".spec.template.spec.serviceAccountName";
 /// What a workload looks like now, and why its pods must be replaced although it runs as the service account.
 pub(super) struct Look {
     pub(super) to_point: bool,
-    pub(super) restart: Option<String>,
+    pub(super) restart: Option<Restart>,
     pub(super) found: Workload,
+}
+
+/// Why pods must be replaced, and the mark on the template that replaces them.
+pub(super) struct Restart {
+    why: String,
+    mark: String,
 }
 
 impl Builder<'_> {
@@ -99,11 +105,11 @@ impl Builder<'_> {
     ) {
         let grant = scene.grant;
         let Look { to_point, restart, found } = look;
-        let hash = identity_hash(identity);
         let service_account = grant.service_account.to_string();
         if !to_point && restart.is_none() {
             return;
         }
+        let mark = restart.as_ref().map_or_else(|| identity_hash(identity), |restart| restart.mark.clone());
         let mut annotations = BTreeMap::new();
         let owns_field = self.points(&found);
         if to_point || found.annotations.contains_key(FORMER) {
@@ -124,14 +130,14 @@ impl Builder<'_> {
         changes.push(Change::new(
             format!("pod template annotation {IDENTITY}"),
             found.template_annotations.get(IDENTITY).cloned(),
-            Some(hash.clone()),
+            Some(mark.clone()),
         ));
         let (summary, why) = match restart {
             None => (
                 format!("run {} as {}", wanted.workload, grant.service_account),
                 "its pods are to act as the role; they are replaced by a rollout".to_owned(),
             ),
-            Some(reason) => (format!("restart {}", wanted.workload), reason),
+            Some(Restart { why, .. }) => (format!("restart {}", wanted.workload), why),
         };
         self.on_cluster(
             &grant.grant.cluster,
@@ -148,7 +154,7 @@ impl Builder<'_> {
                         uid: found.uid.clone(),
                         service_account: (to_point || owns_field).then_some(service_account),
                         annotations,
-                        template_annotations: BTreeMap::from([(IDENTITY.to_owned(), hash)]),
+                        template_annotations: BTreeMap::from([(IDENTITY.to_owned(), mark)]),
                         force: wanted.manage == Manage::Own,
                     },
                 },
@@ -156,51 +162,73 @@ impl Builder<'_> {
         );
     }
 
-    /// Why pods of a workload that runs as the service account already must be replaced: they were made for another identity, or before
-    /// the annotation.
-    pub(super) fn restart_reason(
+    /// Why pods of a workload that runs as the service account already must be replaced: they were made for another identity, or while the
+    /// annotation was not there.
+    pub(super) fn restart(
         &mut self,
         grant: &CheckedGrant,
         wanted: &CheckedWorkload,
         found: &Workload,
         identity: &BTreeMap<String, String>,
         annotated: &Annotated,
-    ) -> Option<String> {
+    ) -> Option<Restart> {
         if !wanted.restart {
             return None;
         }
-        match found.template_annotations.get(IDENTITY) {
-            Some(mark) if *mark == identity_hash(identity) => return None,
-            Some(_) => {
-                return Some(
-                    "its pods were made for another role or token and keep the credentials they have".to_owned(),
-                );
-            }
-            None => {}
+        let hash = identity_hash(identity);
+        let restart = |why: &str| Some(Restart { why: why.to_owned(), mark: hash.clone() });
+        let present = found.template_annotations.get(IDENTITY);
+        if present.is_some_and(|mark| !is_mark_of(mark, &hash)) {
+            return restart("its pods were made for another role or token and keep the credentials they have");
         }
-        let read = Read::pods_of(grant);
         let Some(pods) = self.world.pods(&grant.grant.cluster, &grant.namespace, &grant.service_account) else {
-            let reason = self.world.unknown(&read).unwrap_or("not read").to_owned();
-            if annotated.touches_identity {
-                return Some("its pods, which could not be listed, may be older than the annotation".to_owned());
+            if present.is_some() {
+                return None;
             }
-            self.note(
-                Level::Warning,
-                wanted.workload.to_string(),
-                format!("not known: whether its pods are older than the annotation ({reason})"),
-            );
+            if annotated.touches_identity {
+                return restart("its pods, which could not be listed, may be older than the annotation");
+            }
+            let reason = self.world.unknown(&Read::pods_of(grant)).unwrap_or("not read").to_owned();
+            let message = format!("not known: whether its pods are older than the annotation ({reason})");
+            self.note(Level::Warning, wanted.workload.to_string(), message);
             return None;
         };
-        let old = pods
-            .iter()
-            .filter(|pod| !pod.ending && found.selects(pod))
-            .filter(|pod| {
-                annotated.touches_identity
-                    || annotated.since.is_some_and(|since| is_older(pod, since, &identity[ROLE_ARN]))
-            })
-            .count();
-        (old > 0 && !found.selector.is_empty())
-            .then(|| format!("{old} of its pods were made before the annotation and keep the credentials they have"))
+        let role_arn = &identity[ROLE_ARN];
+        let is_old = |pod: &&Pod| {
+            let older = annotated.since.is_some_and(|since| is_older(pod, since, role_arn));
+            match present {
+                None => annotated.touches_identity || older,
+                // Pods of an earlier template are being replaced already. One of the same second may be of either side.
+                Some(mark) => {
+                    pod.annotations.get(IDENTITY) == Some(mark)
+                        && (annotated.touches_identity && !has_role(pod, role_arn)
+                            || older && annotated.since != Some(pod.created_at))
+                }
+            }
+        };
+        let old: Vec<&Pod> = pods.iter().filter(|pod| !pod.ending && found.selects(pod)).filter(is_old).collect();
+        if old.is_empty() {
+            return None;
+        }
+        let why = match present {
+            None => {
+                format!("{} of its pods were made before the annotation and keep the credentials they have", old.len())
+            }
+            Some(_) => format!(
+                "{} of its pods were made while the annotation was not there and do not have the role",
+                old.len()
+            ),
+        };
+        // The same mark would replace nothing.
+        let mark = match present {
+            None => hash,
+            Some(mark) => {
+                let mut names: Vec<&str> = old.iter().map(|pod| pod.name.as_str()).collect();
+                names.sort_unstable();
+                format!("{hash}-{}", short_hash(&format!("{mark} {}", names.join(" "))))
+            }
+        };
+        Some(Restart { why, mark })
     }
 
     /// Whether the undo changes a workload's template: it gets its former service account again, which nobody but podrole may want otherwise, or

@@ -8,8 +8,8 @@ use podrole::verify::{CheckKind, Status};
 use podrole::{Client, ErrorKind, Grant};
 
 use crate::support::{
-    NAMESPACE, ROLE, SERVICE_ACCOUNT, bare_grant, crowded, deployment, document, namespace_mut, put_service_account,
-    put_workload, role, role_mut, seed_grant, service_account,
+    NAMESPACE, ROLE, SERVICE_ACCOUNT, assert_same, bare_grant, crowded, deployment, document, namespace_mut,
+    put_service_account, put_workload, role, role_mut, seed_grant, service_account,
 };
 
 /// The checks of a kind that a grant comes to, with their messages.
@@ -43,6 +43,9 @@ async fn pods_that_the_webhook_left_alone_fail() {
     let found = checks(&memory, &seed_grant(), CheckKind::Credentials).await;
     let [(Status::Failed, message)] = found.as_slice() else { panic!("{found:?}") };
     assert!(message.contains("2 of 2 pods") && message.contains("was not given the role"), "{message}");
+    // A restart would change nothing, and every apply would do it again.
+    let again = Client::in_memory(&memory).plan(&seed_grant()).await.unwrap();
+    assert!(again.is_empty(), "{again}");
 }
 
 #[tokio::test]
@@ -348,4 +351,41 @@ async fn a_data_sync_role_of_another_path_or_partition_and_a_boundary_of_another
     bounded.role.permissions_boundary = Some("arn:aws:iam::111122223333:policy/theirs".to_owned());
     let error = client.plan(&bounded).await.unwrap_err();
     assert!(error.to_string().contains("111122223333"), "{error:#}");
+}
+
+/// The seed's grant in force, but for pods that were made while somebody had taken the annotation off the service account.
+async fn with_pods_without_role() -> Memory {
+    let memory = Memory::new(crowded());
+    Client::in_memory(&memory).apply(&seed_grant()).wait(Duration::from_mins(1)).await.unwrap();
+    memory.edit(|world| {
+        let pods = namespace_mut(world).pods.values_mut();
+        for pod in pods.filter(|pod| pod.service_account.as_str() == SERVICE_ACCOUNT) {
+            pod.containers[0].env.clear();
+            pod.created_at -= 60;
+        }
+    });
+    memory
+}
+
+#[tokio::test]
+async fn pods_that_were_made_without_the_annotation_are_replaced_once() {
+    for annotated in [false, true] {
+        let memory = with_pods_without_role().await;
+        if !annotated {
+            memory.edit(|world| {
+                let account = namespace_mut(world).service_accounts.get_mut(&SERVICE_ACCOUNT.parse().unwrap()).unwrap();
+                account.annotations.remove("eks.amazonaws.com/role-arn").unwrap();
+            });
+        }
+        let client = Client::in_memory(&memory);
+        let plan = client.plan(&seed_grant()).await.unwrap();
+        let text = plan.to_string();
+        assert!(text.contains("while the annotation was not there"), "{text}");
+        client.apply(plan).wait(Duration::from_mins(1)).await.unwrap();
+        client.verify(&seed_grant()).await.unwrap().into_result().unwrap();
+        let again = client.plan(&seed_grant()).await.unwrap();
+        assert!(again.is_empty(), "{again}");
+        client.revoke(&seed_grant()).wait(Duration::from_mins(1)).await.unwrap();
+        assert_same(&crowded().filled().comparable(), &memory.world().comparable(), "revoked");
+    }
 }

@@ -24,7 +24,7 @@ async fn a_service_account_is_read_with_its_owners() {
 
 #[tokio::test]
 async fn a_workload_is_read_from_the_path_of_its_kind() {
-    let object = json!({"metadata": {"uid": "u", "generation": 3}, "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "c"}},
+    let object = json!({"metadata": {"uid": "u", "generation": 3}, "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "c"}, "matchExpressions": [{"key": "tier", "operator": "In", "values": ["web"]}]},
         "template": {"metadata": {"annotations": {"t": "1"}}, "spec": {"serviceAccountName": "old", "initContainers": [{"name": "init"}],
             "containers": [{"name": "app", "env": [{"name": "A", "value": "1"}, {"name": "B", "valueFrom": {"secretKeyRef": {}}},
                 {"name": "C"}]}]}}}, "status": {"observedGeneration": 3}});
@@ -34,6 +34,11 @@ async fn a_workload_is_read_from_the_path_of_its_kind() {
         let read = connection.workload(&workload(kind)).await.expect("an answer").expect("an object");
         assert_eq!(read.service_account.as_deref(), Some("old"));
         assert_eq!(read.selector["app"], "c");
+        let expression = &read.selector_expressions[0];
+        assert_eq!(
+            (expression.key.as_str(), expression.operator.as_str(), &expression.values[..]),
+            ("tier", "In", &["web".to_owned()][..])
+        );
         assert_eq!(read.template_annotations["t"], "1");
         assert_eq!(read.rollout.generation, 3);
         let names: Vec<&str> = read.containers.iter().map(|container| container.name.as_str()).collect();
