@@ -101,13 +101,35 @@ impl RoleRecord {
     }
 }
 
-/// Tag values may not hold a comma or a star, names and patterns may: `=` escapes, as in quoted-printable.
+/// Tag values hold letters, digits, spaces and `_.:/=+-@`, names, paths and patterns more: `=` escapes, as in quoted-printable.
 fn escape(value: &str) -> String {
-    value.replace('=', "=3D").replace(',', "=2C").replace('*', "=2A")
+    let legal = |c: char| c.is_alphanumeric() || "_.:/+-@ ".contains(c);
+    let escaped = |c: char| {
+        let mut bytes = [0; 4];
+        c.encode_utf8(&mut bytes).bytes().map(|byte| format!("={byte:02X}")).collect::<String>()
+    };
+    value.chars().map(|c| if legal(c) { c.to_string() } else { escaped(c) }).collect()
 }
 
+/// What [`escape`] made, back; what it did not make is left as it is.
 fn unescape(value: &str) -> String {
-    value.replace("=2A", "*").replace("=2C", ",").replace("=3D", "=")
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((before, after)) = rest.split_once('=') {
+        bytes.extend(before.as_bytes());
+        match after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(b'=');
+                rest = after;
+            }
+        }
+    }
+    bytes.extend(rest.as_bytes());
+    String::from_utf8(bytes).unwrap_or_else(|_| value.to_owned())
 }
 
 /// What a grant is recorded to have put on a role.
@@ -215,6 +237,9 @@ mod tests {
             RoleRecord::own("devops-aurora-1/connections-serviceaccount-s3"),
             RoleRecord::Boundary(Arn::new("arn:aws:iam::204393242335:policy/b,c").expect("legal")),
             RoleRecord::Attached(Arn::new("arn:aws:iam::204393242335:policy/a=2Cb,c").expect("legal")),
+            RoleRecord::Attached(
+                Arn::new("arn:aws:iam::204393242335:policy/team!#$%&()*;<>?[]^`{|}~/p").expect("legal"),
+            ),
             RoleRecord::Inline(PolicyName::new("a,b=c@d").expect("legal")),
             RoleRecord::DataSync(RoleName::new("sync+role").expect("legal")),
             RoleRecord::Subject("team-*/app".to_owned()),

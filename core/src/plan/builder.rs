@@ -62,6 +62,11 @@ impl<'a> Builder<'a> {
         builder
     }
 
+    /// The grants of the plan.
+    pub(super) fn grants(&self) -> impl Iterator<Item = &'a CheckedGrant> {
+        self.set.iter().map(|(_, grant)| *grant)
+    }
+
     /// Another grant of the same plan, by its id in marks.
     pub(super) fn in_plan(&self, id: &str) -> Option<&'a CheckedGrant> {
         self.set.iter().find(|(known, _)| known == id).map(|(_, grant)| *grant)

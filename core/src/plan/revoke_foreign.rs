@@ -6,6 +6,7 @@ use super::builder::{Builder, Draft, Scene};
 use super::trust::{Without, trust_requests, without};
 use super::words::document_changes;
 use crate::error::Result;
+use crate::grant::{CheckedGrant, CheckedPolicy, Grant, PolicyContent};
 use crate::marks;
 use crate::model::{PolicyName, Role, RoleName};
 use crate::observe::Place;
@@ -56,6 +57,8 @@ impl Builder<'_> {
             None => Vec::new(),
         };
         let same = |name: &RoleName| name.as_str().eq_ignore_ascii_case(role.name.as_str());
+        let staying = receipt.map(|receipt| self.staying(scene, place, role, receipt)).transpose()?.unwrap_or_default();
+        let asked = |test: &dyn Fn(&CheckedPolicy) -> bool| staying.iter().any(|grant| grant.policies.iter().any(test));
         let let_in = |request: &TrustRequest| {
             done.iter().any(|action| match action {
                 Action::UpdateTrust { role: name, before, after } => {
@@ -68,7 +71,15 @@ impl Builder<'_> {
         let (own, further) = all.split_at(all.len().min(1));
         let mut requests = Vec::new();
         for request in further {
-            if let_in(request) {
+            let for_another = |grant: &CheckedGrant| {
+                trust_requests(grant, place, &self.options.owner)
+                    .iter()
+                    .any(|theirs| theirs.subject() == request.subject())
+            };
+            if staying.iter().any(for_another) {
+                let message = format!("another grant of the receipt lets {} in: that stays", request.subject());
+                self.note(Level::Info, &resource, message);
+            } else if let_in(request) {
                 requests.push(request.clone());
             } else if holds(&role.trust, request) {
                 let message = format!(
@@ -87,8 +98,22 @@ impl Builder<'_> {
         let mut attached = self.marked_policies(scene, place)?;
         for action in &done {
             match action {
-                Action::AttachPolicy { role: name, policy } if same(name) => attached.push(policy.clone()),
+                Action::AttachPolicy { role: name, policy } if same(name) => {
+                    let is_it = |asked: &CheckedPolicy| {
+                        let name = asked.name.as_ref().map(PolicyName::as_str);
+                        place.policy_arn(&asked.content, name).is_ok_and(|arn| arn.as_ref() == Some(policy))
+                    };
+                    if !asked(&is_it) {
+                        attached.push(policy.clone());
+                    }
+                }
                 Action::PutInlinePolicy { role: name, name: policy, before, after: written } if same(name) => {
+                    let is_it = |asked: &CheckedPolicy| {
+                        matches!(asked.content, PolicyContent::Inline(_)) && asked.name.as_ref() == Some(policy)
+                    };
+                    if asked(&is_it) {
+                        continue;
+                    }
                     // What somebody wrote over it since is theirs.
                     let now = self.world.inline_policy(&scene.account, &role.name, policy);
                     if now.is_some_and(|now| !now.same_meaning(written)) {
@@ -125,7 +150,8 @@ impl Builder<'_> {
             let added = done.iter().any(|action| {
                 matches!(action, Action::UpdateTrust { role: name, .. } if name.as_str().eq_ignore_ascii_case(target.as_str()))
             });
-            if others.is_empty() || added {
+            let for_another = staying.iter().any(|grant| grant.data_syncs.contains(target));
+            if !for_another && (others.is_empty() || added) {
                 steps.extend(self.remove_data_sync(scene, &role.arn, target));
                 continue;
             }
@@ -165,6 +191,22 @@ impl Builder<'_> {
             self.note(Level::Warning, &resource, message);
         }
         Ok(steps)
+    }
+}
+
+impl Builder<'_> {
+    /// The grants of a receipt that go on using the role: neither undone here nor, as far as its trust policy tells, before.
+    fn staying(&self, scene: &Scene<'_>, place: &Place, role: &Role, receipt: &Receipt) -> Result<Vec<CheckedGrant>> {
+        let is = |grant: &Grant, other: &Grant| grant.cluster == other.cluster && grant.subject() == other.subject();
+        let goes = |grant: &&Grant| is(grant, &scene.grant.grant) || self.grants().any(|other| is(grant, &other.grant));
+        let others: Result<Vec<_>> =
+            receipt.plan.grants.iter().filter(|grant| !goes(grant)).map(Grant::check).collect();
+        let is_in = |grant: &CheckedGrant| {
+            grant.grant.cluster != scene.grant.grant.cluster
+                || trust_requests(grant, place, &self.options.owner).first().is_some_and(|own| holds(&role.trust, own))
+        };
+        let on_it = |grant: &CheckedGrant| grant.role.as_str().eq_ignore_ascii_case(role.name.as_str());
+        Ok(others?.into_iter().filter(|grant| on_it(grant) && is_in(grant)).collect())
     }
 }
 

@@ -268,10 +268,14 @@ impl Performer {
         match result {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 // Ours, from an attempt whose answer was lost? Then it carries exactly what we would have given it.
-                let same = read
-                    .role(&role.name)
-                    .await?
-                    .is_some_and(|found| found.trust.same_meaning(&role.trust) && contains(&found.tags, &role.tags));
+                let same = read.role(&role.name).await?.is_some_and(|found| {
+                    found.trust.same_meaning(&role.trust)
+                        && contains(&found.tags, &role.tags)
+                        && found.path == role.path
+                        && found.description == role.description
+                        && found.max_session_duration == role.max_session_duration
+                        && found.permissions_boundary == role.permissions_boundary
+                });
                 same_or_stale(same, error)
             }
             result => result.map(|_| false),

@@ -1,13 +1,15 @@
 //! Several grants in one plan: what one of them makes, the next one finds.
 
 use podrole::grant::Scope;
-use podrole::memory::{Memory, WorldWorkload};
+use podrole::memory::{AccountRole, Memory, WorldWorkload};
 use podrole::model::WorkloadKind;
 use podrole::observe::{Hints, Purpose, observe};
 use podrole::plan::{Plan, PlanOptions, plan_apply, plan_revoke};
 use podrole::{Client, ErrorKind, Grant};
 
-use crate::support::{NAMESPACE, ROLE, account_mut, allow, assert_same, crowded, put_workload, role, seed_grant};
+use crate::support::{
+    NAMESPACE, ROLE, account_mut, allow, assert_same, crowded, foreign_trust, put_role, put_workload, role, seed_grant,
+};
 
 async fn plan(memory: &Memory, grants: &[Grant], revoke: bool) -> Plan {
     let checked: Vec<_> = grants.iter().map(|grant| grant.check().unwrap()).collect();
@@ -202,4 +204,29 @@ async fn a_role_that_lets_another_grants_role_in_may_come_later_in_the_set() {
     let mut found = memory.world().comparable();
     account_mut(&mut found).oidc_providers.clear();
     assert_same(&before.comparable(), &found, "revoked");
+}
+
+#[tokio::test]
+async fn the_receipt_of_a_set_takes_back_what_was_put_on_a_role_of_others_for_the_revoked_grant_alone() {
+    let mut world = crowded();
+    put_role(&mut world, ROLE, AccountRole::new(foreign_trust()));
+    let memory = Memory::new(world.filled());
+    let one = Grant::new("devops_aurora", format!("{NAMESPACE}/one"), ROLE)
+        .policy("AmazonS3FullAccess")
+        .policy("ReadOnlyAccess")
+        .inline_policy("one", allow("s3:GetObject"));
+    let two = Grant::new("devops_aurora", format!("{NAMESPACE}/two"), ROLE)
+        .policy("AmazonSQSFullAccess")
+        .policy("ReadOnlyAccess")
+        .inline_policy("two", allow("sqs:SendMessage"));
+    let client = Client::in_memory(&memory);
+    let alone = Memory::new(memory.world());
+    Client::in_memory(&alone).apply(&two).await.unwrap();
+    let receipt = client.apply(plan(&memory, &[one.clone(), two.clone()], false).await).await.unwrap();
+    client.revoke(&one).with_receipt(receipt.clone()).await.unwrap();
+    assert_same(&alone.world().comparable(), &memory.world().comparable(), "the other grant is whole");
+    client.revoke(&two).with_receipt(receipt).await.unwrap();
+    let world = memory.world();
+    let left = role(&world, ROLE).unwrap();
+    assert!(left.attached_policies.is_empty() && left.inline_policies.is_empty(), "{left:?}");
 }
