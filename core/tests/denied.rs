@@ -16,6 +16,9 @@ use support::{Scenario, assert_same, crowded, scenarios, seed_grant};
 const OPTIONAL: [&str; 4] =
     ["eks:ListPodIdentityAssociations", "iam:GetAccountSummary", "kubernetes:get namespaces", "kubernetes:list pods"];
 
+/// How a service account is looked for: the grant's own, and the former one of a workload.
+const FORMER: &str = "kubernetes:get serviceaccounts";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verb {
     Plan,
@@ -82,7 +85,11 @@ impl Life {
                 if self.scenario.remove_provider {
                     revoke = revoke.remove_provider();
                 }
-                revoke.await?;
+                let receipt = revoke.await?;
+                if hit.is_some_and(|hit| hit.operation == FORMER) {
+                    let says = receipt.plan.notices.iter().any(|notice| notice.message.contains("not known"));
+                    assert!(says, "{}: {receipt}", self.scenario.name);
+                }
             }
         }
         Ok(())
@@ -104,7 +111,10 @@ impl Life {
             let before = memory.world();
             memory.script(Fault::new("*", effect.clone()).nth(nth));
             let about = format!("{}: {verb:?}, {} of {}", self.scenario.name, planned.operation, planned.resource);
-            let optional = OPTIONAL.contains(&planned.operation.as_str()) && is_tolerable(effect);
+            // Whether a former service account is still there is a question too.
+            let former = planned.operation == FORMER
+                && planned.resource != format!("service account {}", self.scenario.grant.subject());
+            let optional = (former || OPTIONAL.contains(&planned.operation.as_str())) && is_tolerable(effect);
             let result = self.work(&memory, verb, optional.then_some(planned)).await;
             assert_eq!(memory.calls()[nth as usize - 1], *planned, "{about}");
             match result {

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::grant::{CheckedGrant, ClusterSelector, PolicyContent};
 use crate::kustomize;
 use crate::marks::{self, RoleRecord};
-use crate::model::{AccountId, Arn, Cluster, Issuer};
+use crate::model::{AccountId, Arn, Cluster, Issuer, ServiceAccountName, WorkloadRef};
 
 /// Account, partition and issuer of a grant, once its cluster is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -274,9 +274,25 @@ fn kubernetes_reads(grant: &CheckedGrant, observed: &Observed, purpose: Purpose,
     for workload in &grant.workloads {
         reads.insert(Read::Workload { cluster: cluster.clone(), workload: workload.workload.clone() });
     }
+    let mut given_back: Vec<WorkloadRef> = Vec::new();
     if let Some(found) = observed.service_account(&cluster, &namespace, &service_account) {
         for workload in marks::recorded_workloads(&found.annotations, &namespace) {
-            reads.insert(Read::Workload { cluster: cluster.clone(), workload });
+            reads.insert(Read::Workload { cluster: cluster.clone(), workload: workload.clone() });
+            given_back.push(workload);
+        }
+    }
+    let wanted: BTreeSet<&WorkloadRef> = grant.workloads.iter().map(|wanted| &wanted.workload).collect();
+    if purpose.revoke {
+        given_back.extend(wanted.into_iter().cloned());
+    } else {
+        given_back.retain(|workload| !wanted.contains(workload));
+    }
+    for workload in given_back {
+        let found = observed.workload(&cluster, &workload);
+        let former = found.and_then(|found| found.annotations.get(marks::FORMER)).filter(|former| !former.is_empty());
+        if let Some(service_account) = former.and_then(|former| ServiceAccountName::new(former.as_str()).ok()) {
+            let (cluster, namespace) = (cluster.clone(), namespace.clone());
+            reads.insert(Read::FormerServiceAccount { cluster, namespace, service_account });
         }
     }
 }

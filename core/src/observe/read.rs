@@ -49,6 +49,8 @@ pub enum Read {
     Namespace { cluster: ClusterSelector, namespace: Namespace },
     /// A service account.
     ServiceAccount { cluster: ClusterSelector, namespace: Namespace, service_account: ServiceAccountName },
+    /// Whether a service account exists that a workload is to get back.
+    FormerServiceAccount { cluster: ClusterSelector, namespace: Namespace, service_account: ServiceAccountName },
     /// A workload.
     Workload { cluster: ClusterSelector, workload: WorkloadRef },
     /// Pods that run as a service account.
@@ -111,7 +113,14 @@ fn iam_target(account: Option<&AccountId>) -> AwsTarget {
 impl Read {
     /// Whether the plan can do without it: it is only needed for a warning.
     pub(crate) fn is_optional(&self) -> bool {
-        matches!(self, Self::Associations { .. } | Self::Quotas { .. } | Self::Namespace { .. } | Self::Pods { .. })
+        matches!(
+            self,
+            Self::Associations { .. }
+                | Self::Quotas { .. }
+                | Self::Namespace { .. }
+                | Self::FormerServiceAccount { .. }
+                | Self::Pods { .. }
+        )
     }
 
     /// The pods that run as a grant's service account.
@@ -128,6 +137,7 @@ impl Read {
         match self {
             Self::Namespace { cluster, .. }
             | Self::ServiceAccount { cluster, .. }
+            | Self::FormerServiceAccount { cluster, .. }
             | Self::Workload { cluster, .. }
             | Self::Pods { cluster, .. } => Some(cluster),
             _ => None,
@@ -199,6 +209,10 @@ impl Read {
                 kubernetes(cluster).await?.service_account(namespace, service_account).await?,
                 Answer::ServiceAccount,
             ),
+            Self::FormerServiceAccount { cluster, namespace, service_account } => {
+                let found = kubernetes(cluster).await?.service_account(namespace, service_account).await?;
+                found.map_or(Fact::Absent, |_| Fact::Present(Answer::Here))
+            }
             Self::Workload { cluster, workload } => {
                 present(kubernetes(cluster).await?.workload(workload).await?, Answer::Workload)
             }
@@ -250,7 +264,8 @@ impl fmt::Display for Read {
             Self::Quotas { .. } => f.write_str("account quotas"),
             Self::RoleTrusts { .. } => f.write_str("roles of the account"),
             Self::Namespace { namespace, .. } => write!(f, "namespace {namespace}"),
-            Self::ServiceAccount { namespace, service_account, .. } => {
+            Self::ServiceAccount { namespace, service_account, .. }
+            | Self::FormerServiceAccount { namespace, service_account, .. } => {
                 write!(f, "service account {namespace}/{service_account}")
             }
             Self::Workload { workload, .. } => write!(f, "{workload}"),

@@ -9,7 +9,7 @@ use super::identity::ROLE_ARN;
 use super::ownership::{ANNOTATIONS, LABELS, owned};
 use crate::error::Result;
 use crate::kustomize::{self, WorkloadTarget};
-use crate::marks::{self, CREATED_BY, FORMER, IDENTITY, Taken, WORKLOADS};
+use crate::marks::{self, CREATED_BY, FORMER, Taken, WORKLOADS};
 use crate::model::{Pod, ServiceAccount, WorkloadRef};
 use crate::observe::Read;
 use crate::ports::ServiceAccountApply;
@@ -157,9 +157,9 @@ impl Builder<'_> {
 
     /// Whether podrole only replaced the pods of a workload that ran as the service account before.
     fn was_only_restarted(&self, scene: &Scene<'_>, workload: &WorkloadRef) -> bool {
-        self.world.workload(&scene.grant.grant.cluster, workload).is_some_and(|found| {
-            found.template_annotations.contains_key(IDENTITY) && !found.annotations.contains_key(FORMER)
-        })
+        self.world
+            .workload(&scene.grant.grant.cluster, workload)
+            .is_some_and(|found| self.marks_template(found) && !found.annotations.contains_key(FORMER))
     }
 
     fn restore_restarted(&mut self, scene: &Scene<'_>, workloads: &[WorkloadRef], steps: &mut Vec<u32>) {

@@ -10,8 +10,8 @@ use super::ownership::{conflict, others};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::{CheckedGrant, CheckedWorkload, Manage, short_hash};
 use crate::marks::{FORMER, IDENTITY};
-use crate::model::{Pod, Workload, WorkloadRef};
-use crate::observe::Read;
+use crate::model::{Pod, ServiceAccountName, Workload, WorkloadRef};
+use crate::observe::{Fact, Read};
 use crate::ports::{WorkloadApply, WorkloadRestore};
 
 /// The workload's field that names its service account.
@@ -238,8 +238,16 @@ impl Builder<'_> {
         if found.annotations.contains_key(FORMER) {
             ours && others(&found.owners, FIELD, self.manager()).is_empty()
         } else {
-            found.template_annotations.contains_key(IDENTITY)
+            self.marks_template(found)
         }
+    }
+
+    /// Whether this owner's mark is on a workload's template, which restarted it. Where nothing says who set it, it counts as theirs.
+    pub(super) fn marks_template(&self, found: &Workload) -> bool {
+        let field = format!(".spec.template.metadata.annotations.{IDENTITY}");
+        let mut setters = found.owners.iter().filter(|owner| owner.fields.contains(&field)).peekable();
+        found.template_annotations.contains_key(IDENTITY)
+            && (setters.peek().is_none() || setters.any(|owner| owner.manager == self.manager()))
     }
 
     /// Whether the service account of a workload was set by this owner, and by nobody else since.
@@ -258,7 +266,7 @@ impl Builder<'_> {
         let cluster = scene.grant.grant.cluster.clone();
         let found = self.world.workload(&cluster, workload).cloned()?;
         let former = found.annotations.get(FORMER).cloned();
-        let identity = found.template_annotations.contains_key(IDENTITY);
+        let identity = self.marks_template(&found);
         if former.is_none() && !identity {
             return None;
         }
@@ -292,6 +300,7 @@ impl Builder<'_> {
         }
         let mut changes = Vec::new();
         if let Some(former) = &service_account {
+            self.require_former(scene, workload, former);
             changes.push(Change::new(
                 "spec.template.spec.serviceAccountName",
                 found.service_account.clone(),
@@ -328,6 +337,28 @@ impl Builder<'_> {
                 action: Action::RestoreWorkload { restore },
             },
         ))
+    }
+}
+
+impl Builder<'_> {
+    /// Refuses to give a workload a service account back that is gone: its new pods could not start.
+    fn require_former(&mut self, scene: &Scene<'_>, workload: &WorkloadRef, former: &str) {
+        let Ok(service_account) = ServiceAccountName::new(former) else { return };
+        let (cluster, namespace) = (scene.grant.grant.cluster.clone(), workload.namespace.clone());
+        let read = Read::FormerServiceAccount { cluster, namespace, service_account };
+        if let Some(Fact::Absent) = self.world.fact(&read) {
+            let message =
+                format!("it ran as service account {former} before, which is gone: its new pods could not start");
+            self.refuse(Error::new(ErrorKind::Conflict, message).resource(workload.to_string()).remedy(
+                "make that service account again, or set another one on the workload by hand, then plan again",
+            ));
+        }
+        if let Some(reason) = self.world.unknown(&read).map(str::to_owned) {
+            let message = format!(
+                "not known: whether service account {former}, which it ran as before, is still there ({reason})"
+            );
+            self.note(Level::Warning, workload.to_string(), message);
+        }
     }
 }
 

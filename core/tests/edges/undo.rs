@@ -1,12 +1,15 @@
 //! Undos that cannot be whole, or have nothing to do.
 
-use podrole::memory::{AccountRole, Memory};
+use std::time::Duration;
+
+use podrole::memory::{AccountRole, Memory, WorldServiceAccount};
+use podrole::model::ServiceAccountName;
 use podrole::plan::Level;
-use podrole::{Client, ErrorKind, Grant, Plan};
+use podrole::{Client, ClientOptions, ErrorKind, Grant, Plan};
 
 use crate::support::{
-    NAMESPACE, ROLE, account_mut, assert_same, bare_grant, crowded, document, foreign_trust, put_role, role, role_mut,
-    scenarios, seed_grant,
+    NAMESPACE, ROLE, SERVICE_ACCOUNT, account_mut, assert_same, bare_grant, crowded, deployment, document,
+    foreign_trust, namespace_mut, put_role, put_service_account, role, role_mut, scenarios, seed_grant,
 };
 
 pub(crate) fn warning<'p>(plan: &'p Plan, resource: &str, words: &str) -> &'p str {
@@ -185,4 +188,44 @@ async fn what_is_for_a_revoke_is_not_taken_in_silence_by_an_apply() {
         assert!(error.get_remedy().is_some_and(|remedy| remedy.contains("plan_revoke")), "{error:?}");
     }
     assert_eq!(memory.world(), before);
+}
+
+#[tokio::test]
+async fn a_workload_is_not_given_back_a_service_account_that_is_gone() {
+    let mut world = crowded();
+    put_service_account(&mut world, "former", WorldServiceAccount::new());
+    let name = &"connections-app".parse().unwrap();
+    namespace_mut(&mut world).deployments.get_mut(name).unwrap().service_account = Some("former".to_owned());
+    let memory = Memory::new(world.filled());
+    let client = Client::in_memory(&memory);
+    client.apply(&seed_grant()).await.unwrap();
+    let former: ServiceAccountName = "former".parse().unwrap();
+    memory.edit(|world| drop(namespace_mut(world).service_accounts.remove(&former).unwrap()));
+    let before = memory.world();
+    let mut without = seed_grant();
+    without.workloads.clear();
+    // The undo, and the apply of a grant that names the workload no more.
+    for result in [client.revoke(&seed_grant()).await, client.apply(&without).await] {
+        let error = result.unwrap_err();
+        let text = format!("{error:#}");
+        assert!(error.kind() == ErrorKind::Conflict && text.contains("service account former"), "{text}");
+        assert_same(&before, &memory.world(), "a refusal changes nothing");
+    }
+    memory.edit(|world| put_service_account(world, "former", WorldServiceAccount::new()));
+    client.revoke(&seed_grant()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_workload_that_another_owner_restarted_is_not_restarted_by_this_ones_undo() {
+    let mut world = crowded();
+    let name = &"connections-app".parse().unwrap();
+    namespace_mut(&mut world).deployments.get_mut(name).unwrap().service_account = Some(SERVICE_ACCOUNT.to_owned());
+    put_service_account(&mut world, SERVICE_ACCOUNT, WorldServiceAccount::new());
+    let memory = Memory::new(world.filled());
+    Client::in_memory(&memory).apply(&seed_grant()).wait(Duration::from_mins(1)).await.unwrap();
+    let marked = deployment(&memory.world(), "connections-app").clone();
+    assert!(marked.template_annotations.contains_key("podrole.dev/identity"));
+    let options = ClientOptions { owner: Some("others".to_owned()), ..ClientOptions::default() };
+    Client::with_options(memory.backend(), options).unwrap().revoke(&seed_grant()).await.unwrap();
+    assert_eq!(deployment(&memory.world(), "connections-app"), &marked);
 }
