@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorPayload;
-use crate::plan::{Plan, Verb};
+use crate::plan::{Level, Plan, Verb, clean};
 use crate::ports::Call;
 use crate::schema::SchemaVersion;
 
@@ -101,7 +101,11 @@ impl fmt::Display for Receipt {
                 Outcome::NotStarted => ("·", " (not started)".to_owned()),
                 Outcome::Unknown => ("?", " (outcome not known)".to_owned()),
             };
-            writeln!(f, "{mark} {}{note}", step.summary)?;
+            writeln!(f, "{mark} {}{}", clean(&step.summary), clean(&note))?;
+        }
+        // What stays, or is not known, matters as much as what was done.
+        for notice in self.plan.notices.iter().filter(|notice| notice.level == Level::Warning) {
+            writeln!(f, "! {}: {}", clean(&notice.resource), clean(&notice.message))?;
         }
         write!(
             f,

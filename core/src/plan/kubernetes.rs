@@ -58,7 +58,7 @@ impl Builder<'_> {
             self.workload(scene, workload, look, &identity, &after);
         }
         for index in 0..grant.grant.kustomizations.len() {
-            self.kustomization(scene, index)?;
+            self.kustomization(scene, index, &after)?;
         }
         Ok(())
     }
@@ -92,7 +92,7 @@ impl Builder<'_> {
         }
     }
 
-    fn kustomization(&mut self, scene: &Scene<'_>, index: usize) -> Result<()> {
+    fn kustomization(&mut self, scene: &Scene<'_>, index: usize, after: &[u32]) -> Result<()> {
         let wanted = &scene.grant.grant.kustomizations[index];
         let (text, files) = self.kustomization_files(&wanted.path)?;
         let target = WorkloadTarget {
@@ -115,6 +115,7 @@ impl Builder<'_> {
             edit,
             &format!("{} {}", target.kind.to_lowercase(), target.name),
             &change,
+            after,
         );
         Ok(())
     }
@@ -135,7 +136,7 @@ impl Builder<'_> {
         Ok((text, files))
     }
 
-    /// One step per file that an edit changes.
+    /// One step per file that an edit changes, after what the workload needs: somebody may deploy the file as soon as it is edited.
     pub(super) fn edits(
         &mut self,
         path: &str,
@@ -144,21 +145,22 @@ impl Builder<'_> {
         edit: kustomize::KustomizeEdit,
         what: &str,
         change: &Change,
+        after: &[u32],
     ) {
         let patched = edit
             .files
             .into_iter()
             .filter_map(|(name, after)| files.get(&name).map(|before| (sibling(path, &name), before.clone(), after)));
         let own = edit.kustomization.map(|after| (path.to_owned(), text.to_owned(), after));
-        for (path, before, after) in patched.chain(own).collect::<Vec<_>>() {
-            self.world.set(Read::File { path: path.clone() }, Fact::Present(Answer::Text(after.clone())));
+        for (path, before, edited) in patched.chain(own).collect::<Vec<_>>() {
+            self.world.set(Read::File { path: path.clone() }, Fact::Present(Answer::Text(edited.clone())));
             self.on_disk(Draft {
                 summary: format!("edit {path}"),
                 why: format!("the next deployment of {what} brings it"),
                 resource: format!("file {path}"),
                 changes: vec![change.clone()],
-                after: Vec::new(),
-                action: Action::EditFile { path, before, after },
+                after: after.to_vec(),
+                action: Action::EditFile { path, before, after: edited },
             });
         }
     }

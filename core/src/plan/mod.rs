@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use action::{Action, Change, Step, Target};
 pub(crate) use identity::{AUDIENCE, ROLE_ARN, annotated_at, identity_annotations, is_older};
 pub use render::PlanView;
+pub(crate) use render::clean;
 pub(crate) use trust::trust_requests;
 
 use crate::error::{Error, ErrorKind, Result};

@@ -1,5 +1,6 @@
 //! A plan for people: what, before → after, why.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 use super::action::{Change, Step};
@@ -116,7 +117,7 @@ fn visible(text: &str) -> usize {
 }
 
 /// Values come from outside: control characters must not reach a terminal.
-fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
         if c.is_control() {
             let _ = write!(out, "{}", c.escape_default());
@@ -151,6 +152,11 @@ impl fmt::Display for PlanView<'_> {
                 clean(&grant.role.name)
             );
             self.wrapped(f, "", 2, &title, "1")?;
+        }
+        // Names of clusters and roles are the same in many accounts and regions.
+        let clusters: BTreeSet<&str> = plan.hints.clusters.iter().map(|(_, cluster)| cluster.arn.as_str()).collect();
+        for cluster in clusters {
+            self.wrapped(f, "  cluster: ", 4, &clean(cluster), "")?;
         }
         if plan.is_empty() {
             writeln!(f, "  nothing to do")?;

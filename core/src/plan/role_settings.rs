@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene, map_changes};
+use super::retire::other_grants;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::Manage;
 use crate::marks::{self, RoleRecord};
@@ -89,8 +90,19 @@ impl Builder<'_> {
             let message = format!("podrole did not create it: the undo leaves the new {} in force", taken.join(", "));
             self.note(Level::Warning, &resource, message);
         }
-        // On a role of others the default is no wish.
-        let found = Differences { session: found.session && (ours || named_session), ..found };
+        // On a role that others use too the default is no wish.
+        let users = other_grants(scene, role);
+        let found = Differences { session: found.session && (named_session || ours && users.is_empty()), ..found };
+        let changed = found.names(true, false);
+        if !changed.is_empty() && !users.is_empty() {
+            let names: Vec<String> = users.iter().map(|grant| marks::grant_in_words(&role.tags, grant)).collect();
+            let message = format!(
+                "{} changes for {} too: if they say it otherwise, each apply undoes the other's",
+                changed.join(", "),
+                names.join(", ")
+            );
+            self.note(Level::Warning, &resource, message);
+        }
         if found.description || found.session {
             self.update_settings(scene, role, &found);
         }

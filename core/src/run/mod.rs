@@ -5,10 +5,12 @@ mod step;
 mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
@@ -85,10 +87,17 @@ impl Progress {
         }
         if let Some(sink) = &self.sink {
             // A sink that panics must not cost the receipt.
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sink(&event)));
+            let _ = std::panic::catch_unwind(AssertUnwindSafe(|| sink(&event)));
         }
         let _ = self.events.send(event);
     }
+}
+
+/// A backend that panics must not cost the receipt.
+async fn unpanicked(work: impl Future<Output = Result<()>>) -> Result<()> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+        Err(Error::new(ErrorKind::Unexpected, "the backend panicked: see the program's error output"))
+    })
 }
 
 /// What a run that was asked to stop ends with.
@@ -116,7 +125,7 @@ impl Job {
         tokio::select! {
             biased;
             () = stopped(&mut gentle_stop, Stop::Gently) => {}
-            looked = self.look() => failure = looked.err(),
+            looked = unpanicked(self.look()) => failure = looked.err(),
         }
         if failure.is_none() {
             failure = self.steps(&progress, &clock, &mut outcomes).await;
@@ -135,7 +144,7 @@ impl Job {
                     waited_out = false;
                     progress.tell(Event::Cancelling);
                 }
-                waited = self.wait_for_rollouts(&progress, &clock, limit) => failure = waited.err(),
+                waited = unpanicked(self.wait_for_rollouts(&progress, &clock, limit)) => failure = waited.err(),
             }
         }
         let receipt = self.receipt(outcomes, millis(clock.elapsed().saturating_sub(begun)), &log, depth);

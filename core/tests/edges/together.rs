@@ -15,6 +15,7 @@ use crate::support::{
     ACCOUNT, CLUSTER, HOST, NAMESPACE, ROLE, ROLE_ARN, S3_FULL, S3_READ, SERVICE_ACCOUNT, allow, assert_same,
     bare_grant, crowded, document, foreign_trust, gets_in, put_role, role, role_mut,
 };
+use crate::undo::warning;
 
 const OTHER: &str = "arn:aws:eks:ca-central-1:204393242335:cluster/blue";
 const OTHER_ISSUER: &str = "https://oidc.eks.ca-central-1.amazonaws.com/id/0000000000000000000000000000BBBB";
@@ -498,4 +499,31 @@ async fn a_principal_of_others_that_is_gone_is_told_before_the_first_write() {
     );
     put_role(&mut world, ROLE, AccountRole::new(trust));
     conflict(&Memory::new(world), &bare_grant(), &["AROAEXAMPLEEXAMPLE12", "statement 1 (Theirs)", "by hand"]).await;
+}
+
+#[tokio::test]
+async fn a_grant_that_names_no_session_duration_leaves_that_of_another_grant_of_the_role() {
+    let memory = Memory::new(crowded());
+    let client = Client::in_memory(&memory);
+    let mut long = bare_grant();
+    long.role.max_session_duration = 7200;
+    client.apply(&long).await.unwrap();
+    client.apply(&second()).await.unwrap();
+    assert_eq!(role(&memory.world(), ROLE).unwrap().max_session_duration, 7200);
+    let plan = client.plan(&long).await.unwrap();
+    assert!(plan.is_empty(), "{plan}");
+    // Alone on it, the default is what it is to have.
+    client.revoke(&long).await.unwrap();
+    client.apply(&second()).await.unwrap();
+    assert_eq!(role(&memory.world(), ROLE).unwrap().max_session_duration, 3600);
+}
+
+#[tokio::test]
+async fn a_setting_that_changes_for_other_grants_too_is_said() {
+    let memory = Memory::new(crowded());
+    let client = Client::in_memory(&memory);
+    client.apply(&bare_grant().description("one")).await.unwrap();
+    let plan = client.plan(&second().description("another")).await.unwrap();
+    let said = warning(&plan, &format!("role {ROLE}"), "description changes for");
+    assert!(said.contains(&format!("the grant of {NAMESPACE}/{SERVICE_ACCOUNT}")), "{said}");
 }
