@@ -21,8 +21,8 @@ impl Builder<'_> {
         };
         self.refuse_pod_identity(scene)?;
         self.note_unread(scene);
-        let mut before_role = self.provider(scene, &place)?;
-        let mut wanted = self.wanted_policies(scene, &place)?;
+        let before_role = self.provider(scene, &place)?;
+        let wanted = self.wanted_policies(scene, &place)?;
         let role_arn = match self.world.role(&scene.account, &scene.grant.role) {
             Some(role) => role.arn.clone(),
             None => Arn::role(&place.partition, &place.account, scene.grant.role_path.as_str(), &scene.grant.role),
@@ -37,49 +37,90 @@ impl Builder<'_> {
         let exists = self.role_as_named(scene);
         let records = self.records(scene, &wanted, exists.as_ref());
         let created = exists.as_ref().is_none_or(|role| self.is_ours(&role.tags));
-        // On a role of ours that is there, the records come before what they are about: policies, and service accounts in the trust. A new
-        // role has them from the beginning, and policies are made at the same time.
-        let recorded = match &exists {
-            Some(role) if created => self.record(scene, role, &records)?,
-            _ => None,
-        };
-        self.make_policies(scene, &place, &mut wanted, recorded.as_slice())?;
         self.broad_subjects(scene);
-        let role_step = match &exists {
-            None => Some(self.create_role(scene, &place, &records, &mut before_role)?),
+        let may_change = created && scene.grant.grant.role.manage != Manage::Observe;
+        match exists {
+            Some(role) if may_change => {
+                self.change_own_role(scene, &place, (&role, &role_arn), &records, (wanted, before_role))
+            }
+            exists => {
+                self.make_or_join_role(scene, &place, (exists.as_ref(), &role_arn), &records, (wanted, before_role))
+            }
+        }
+    }
+
+    /// Plans a role that is not there yet, or of which podrole changes only what it adds.
+    fn make_or_join_role(
+        &mut self,
+        scene: &Scene<'_>,
+        place: &Place,
+        (exists, role_arn): (Option<&Role>, &Arn),
+        records: &[RoleRecord],
+        (mut wanted, mut before_role): (Vec<Wanted>, Vec<u32>),
+    ) -> Result<(Vec<u32>, Vec<u32>)> {
+        self.make_policies(scene, place, &mut wanted, (&[], &[]))?;
+        let role_step = match exists {
+            // It has its records from the beginning, and policies are made at the same time.
+            None => Some(self.create_role(scene, place, records, &mut before_role)?),
             Some(role) => {
-                before_role.extend(recorded);
-                self.merge_role(scene, &place, role, &before_role)?
+                self.role_settings(scene, role)?;
+                self.merge_role(scene, place, role, &before_role)?
             }
         };
-        let mut named = before_role.clone();
+        let mut named = before_role;
         named.extend(role_step);
+        let mut after_role = named.clone();
+        // What narrows goes before what widens.
+        after_role.extend(self.boundary_step(scene));
+        let attached = self.attach(scene, &wanted, exists, &after_role)?;
+        self.data_syncs(scene, role_arn, &after_role)?;
+        if let Some(role) = exists {
+            self.note_unasked(scene, role, &wanted);
+        }
         let mut ready = named.clone();
-        let mut after_role: Vec<u32> = role_step.into_iter().collect();
-        after_role.extend(&before_role);
-        let retires = exists.as_ref().filter(|_| created && scene.grant.grant.role.manage != Manage::Observe);
-        // What narrows goes before what widens, so that a run that is stopped leaves nothing that neither grant has.
+        ready.extend(attached);
+        Ok((named, ready))
+    }
+
+    /// Plans a role of ours that is there. What narrows goes before what widens, so that a run that is stopped leaves nothing that neither the
+    /// former grant nor this one has: first the boundary and who is shut out, then policies, last who is let in.
+    fn change_own_role(
+        &mut self,
+        scene: &Scene<'_>,
+        place: &Place,
+        (role, role_arn): (&Role, &Arn),
+        records: &[RoleRecord],
+        (mut wanted, mut before_role): (Vec<Wanted>, Vec<u32>),
+    ) -> Result<(Vec<u32>, Vec<u32>)> {
+        // Before what they are about, so that a crash loses nothing.
+        let recorded = self.record(scene, role, records)?;
+        before_role.extend(recorded);
+        self.role_settings(scene, role)?;
         let mut narrowed: Vec<u32> = self.boundary_step(scene).into_iter().collect();
-        if let Some(role) = retires {
-            narrowed.extend(self.retire_subjects(scene, role, &records));
-        }
+        narrowed.extend(self.retire_subjects(scene, role, records));
+        let mut after_role = before_role.clone();
         after_role.extend(&narrowed);
+        self.make_policies(scene, place, &mut wanted, (recorded.as_slice(), &after_role))?;
         // What makes room goes first; otherwise what is new comes first, so that there is no gap.
-        let full = retires.filter(|role| self.is_full(scene, role, &wanted, &records));
-        if let Some(role) = full {
-            after_role.extend(self.retire(scene, role, &records, &[]));
+        let full = self.is_full(scene, role, &wanted, records);
+        if full {
+            after_role.extend(self.retire(scene, role, records, &[]));
         }
-        let attached = self.attach(scene, &wanted, exists.as_ref(), &after_role)?;
-        self.data_syncs(scene, &role_arn, &after_role)?;
-        if let Some(role) = retires.filter(|_| full.is_none()) {
+        let attached = self.attach(scene, &wanted, Some(role), &after_role)?;
+        self.data_syncs(scene, role_arn, &after_role)?;
+        let mut last = after_role;
+        last.extend(&attached);
+        if !full {
             // Where the quotas are not known there may be no room for both.
             let known = self.quotas(scene).is_some();
-            self.retire(scene, role, &records, if known { &attached } else { &[] });
+            last.extend(self.retire(scene, role, records, if known { &attached } else { &[] }));
         }
+        let now = self.role_as_named(scene).unwrap_or_else(|| role.clone());
+        let trusted = self.merge_role(scene, place, &now, &last)?;
+        let mut named = before_role;
+        named.extend(trusted);
+        let mut ready = named.clone();
         ready.extend(attached);
-        if let Some(role) = exists.filter(|_| !created) {
-            self.note_unasked(scene, &role, &wanted);
-        }
         Ok((named, ready))
     }
 

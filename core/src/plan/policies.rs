@@ -45,13 +45,14 @@ impl Builder<'_> {
         Ok(wanted)
     }
 
-    /// Makes the policies that the grant has the documents of, and makes sure that there are the others.
+    /// Makes the policies that the grant has the documents of, and makes sure that there are the others. A new one waits for the first steps, a new
+    /// document of one that is there, and may be on the role, for the second.
     pub(super) fn make_policies(
         &mut self,
         scene: &Scene<'_>,
         place: &Place,
         wanted: &mut [Wanted],
-        after: &[u32],
+        after: (&[u32], &[u32]),
     ) -> Result<()> {
         for policy in wanted {
             match policy {
@@ -95,7 +96,7 @@ impl Builder<'_> {
         place: &Place,
         arn: &Arn,
         (document, manage): (&Document, Manage),
-        after: &[u32],
+        (after, after_role): (&[u32], &[u32]),
     ) -> Result<Option<u32>> {
         let resource = format!("policy {}", arn.name());
         let user = (marks::grant_key(&scene.id), marks::policy_user_role(&scene.grant.role));
@@ -173,7 +174,7 @@ impl Builder<'_> {
                     why: "its document differs from the grant's".to_owned(),
                     resource: resource.clone(),
                     changes,
-                    after: after.to_vec(),
+                    after: after_role.to_vec(),
                     action: Action::UpdatePolicy {
                         arn: arn.clone(),
                         before: current.unwrap_or_else(|| document.clone()),

@@ -159,7 +159,6 @@ impl Builder<'_> {
         for finding in findings {
             self.note(Level::Warning, &resource, format!("trust policy: {finding}"));
         }
-        self.role_settings(scene, role)?;
         if grant.grant.role.manage == Manage::Observe {
             return match document {
                 None => Ok(None),

@@ -2,9 +2,12 @@
 
 use podrole::grant::Manage;
 use podrole::memory::{AccountRole, Fault, FaultEffect, Memory};
+use podrole::model::PolicyName;
 use podrole::{Client, ErrorKind, Grant};
 
-use crate::support::{ACCOUNT, NAMESPACE, ROLE, allow, bare_grant, crowded, document, role, role_mut, seed_grant};
+use crate::support::{
+    ACCOUNT, NAMESPACE, ROLE, account, allow, bare_grant, crowded, document, role, role_mut, seed_grant,
+};
 
 /// The role after a grant was applied, and then another one with a call denied.
 async fn stopped(before: &Grant, after: &Grant, denied: &str) -> AccountRole {
@@ -109,4 +112,47 @@ async fn access_that_an_undo_cannot_take_away_is_said() {
     });
     let plan = client.revoke(&bare_grant()).await.unwrap().plan.view().width(1000).to_string();
     assert!(plan.contains("(Theirs) of its trust policy still lets system:serviceaccount:"), "{plan}");
+}
+
+#[tokio::test]
+async fn who_is_shut_out_does_not_get_a_document_that_is_new() {
+    let with = |grant: Grant, action| grant.policy_document("made", allow(action)).inline_policy("own", allow(action));
+    let mut wider = bare_grant();
+    wider.trust.service_accounts = vec![format!("{NAMESPACE}/default")];
+    let memory = Memory::new(crowded());
+    let client = Client::in_memory(&memory);
+    client.apply(&with(wider, "s3:GetObject")).await.unwrap();
+    memory.script(Fault::new("iam:UpdateAssumeRolePolicy", FaultEffect::Denied));
+    client.apply(&with(bare_grant(), "s3:*")).await.unwrap_err();
+    let world = memory.world();
+    let versions = &account(&world).policies[&PolicyName::new("made").unwrap()].versions;
+    assert!(versions.values().all(|document| document.same_meaning(&allow("s3:GetObject"))), "{versions:?}");
+    let held = &role(&world, ROLE).unwrap().inline_policies[&PolicyName::new("own").unwrap()];
+    assert!(held.same_meaning(&allow("s3:GetObject")), "{held:?}");
+}
+
+#[tokio::test]
+async fn who_is_let_in_does_not_get_what_is_to_go() {
+    let mut more = bare_grant();
+    more.trust.service_accounts = vec![format!("{NAMESPACE}/default")];
+    let held = stopped(&bare_grant().policy("AmazonS3FullAccess"), &more, "iam:DetachRolePolicy").await;
+    assert!(!held.trust.to_json().contains(":default"), "{held:?}");
+    let with = |grant: Grant, action| grant.inline_policy("own", allow(action));
+    let held = stopped(&with(bare_grant(), "s3:*"), &with(more, "s3:GetObject"), "iam:PutRolePolicy").await;
+    assert!(!held.trust.to_json().contains(":default"), "{held:?}");
+}
+
+#[tokio::test]
+async fn a_kustomization_is_not_edited_before_what_its_workload_needs() {
+    const PATH: &str = "app/kustomization.yaml";
+    let mut world = crowded();
+    world.files.insert(PATH.to_owned(), "resources: [../base]\n".to_owned());
+    let grant = bare_grant().kustomization(PATH, "connections-app");
+    for denied in ["iam:AttachRolePolicy", "kubernetes:patch serviceaccounts"] {
+        let memory = Memory::new(world.clone());
+        memory.script(Fault::new(denied, FaultEffect::Denied));
+        let error = Client::in_memory(&memory).apply(&grant.clone().policy("AmazonS3FullAccess")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error:#}");
+        assert_eq!(memory.world().files[PATH], world.files[PATH], "{denied}");
+    }
 }
