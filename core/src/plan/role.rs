@@ -175,8 +175,12 @@ impl Builder<'_> {
         }
         let mut changes: Vec<Change> = Vec::new();
         for (request, former) in &moved {
-            if former.is_some() {
+            if let Some(former) = former {
                 self.conditions_of_others(scene, role, &resource, request)?;
+                if grant.grant.role.manage != Manage::Own && !self.is_ours(&role.tags) {
+                    moves_with_own(&moved, &requests[0], (request, former))
+                        .map_err(|error| error.resource(&resource))?;
+                }
             }
             changes.push(Change::new("trust", former.clone(), Some(request.in_words())));
         }
@@ -364,4 +368,25 @@ impl Builder<'_> {
             },
         )
     }
+}
+
+/// Refuses to move a further service account out of the conditions of a role of others, where no record tells which grant let it in, unless the
+/// grant's own account moves out of the same ones: then that was this grant.
+fn moves_with_own(
+    moved: &[(TrustRequest, Option<String>)],
+    own: &TrustRequest,
+    (request, former): (&TrustRequest, &str),
+) -> Result<()> {
+    let under = |request: &TrustRequest, former: &str| former.strip_prefix(&request.subject()).map(str::to_owned);
+    let own = moved.iter().find(|(moved, _)| moved.name() == own.name());
+    let with_own = own.is_some_and(|(own, theirs)| {
+        theirs.as_ref().is_some_and(|theirs| under(own, theirs) == under(request, former))
+    });
+    if with_own {
+        return Ok(());
+    }
+    let message =
+        format!("podrole lets {} in under other conditions or for another audience: {former}", request.subject());
+    Err(Error::new(ErrorKind::Conflict, message)
+        .remedy("name it with the same conditions, revoke the grant that let it in, or set `role: {manage: own}`"))
 }

@@ -311,8 +311,18 @@ impl Job {
         let deadline = clock.elapsed() + limit;
         let mut pause = Duration::from_millis(250);
         let mut said = None;
+        let gave_up = |reason: &str| {
+            Error::new(ErrorKind::Timeout, format!("gave up waiting for {reason}"))
+                .remedy("every change is made: look at the workload's events, then `verify`")
+        };
         loop {
-            let open = self.open_rollouts().await?;
+            let open = tokio::select! {
+                biased;
+                open = self.open_rollouts() => open?,
+                () = clock.sleep(deadline.saturating_sub(clock.elapsed())) => {
+                    return Err(gave_up(said.as_deref().unwrap_or("an answer about the rollouts")));
+                }
+            };
             let Some((workload, state)) = open.into_iter().next() else { return Ok(()) };
             let reason = format!("the rollout of {workload}: {state}");
             if said.as_ref() != Some(&reason) {
@@ -320,9 +330,7 @@ impl Job {
                 said = Some(reason.clone());
             }
             if clock.elapsed() + pause > deadline {
-                return Err(Error::new(ErrorKind::Timeout, format!("gave up waiting for {reason}"))
-                    .resource(workload)
-                    .remedy("every change is made: look at the workload's events, then `verify`"));
+                return Err(gave_up(&reason).resource(workload));
             }
             clock.sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(2));

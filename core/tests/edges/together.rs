@@ -527,3 +527,18 @@ async fn a_setting_that_changes_for_other_grants_too_is_said() {
     let said = warning(&plan, &format!("role {ROLE}"), "description changes for");
     assert!(said.contains(&format!("the grant of {NAMESPACE}/{SERVICE_ACCOUNT}")), "{said}");
 }
+
+#[tokio::test]
+async fn a_service_account_that_another_grant_let_into_a_role_of_others_keeps_its_conditions() {
+    let memory = Memory::new(with_role_of_others());
+    let client = Client::in_memory(&memory);
+    client.apply(&conditional(second(), "aws:RequestedRegion", "ca-central-1")).await.unwrap();
+    conflict(&memory, &for_both(), &["second", "other conditions", "aws:RequestedRegion"]).await;
+    // Who was let in together moves together.
+    let memory = Memory::new(with_role_of_others());
+    let client = Client::in_memory(&memory);
+    client.apply(&for_both()).await.unwrap();
+    let narrower = conditional(for_both(), "aws:RequestedRegion", "ca-central-1");
+    client.apply(&narrower).await.unwrap();
+    client.verify(&narrower).await.unwrap().into_result().unwrap();
+}

@@ -2,7 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use podrole::{Error, ErrorKind, FieldConflict, Leftovers};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use podrole::memory::Memory;
+use podrole::ports::{
+    AwsTarget, Backend, Clock, EksRead, FilesRead, IamRead, KubernetesRead, KubernetesTarget, Reads, StsRead,
+};
+use podrole::{Client, ClientOptions, Error, ErrorKind, Event, EventSink, FieldConflict, Leftovers, Receipt, Result};
+
+use crate::support::{crowded, seed_grant};
 
 fn snake_case(name: &str) -> String {
     let mut text = String::new();
@@ -100,4 +111,65 @@ fn an_error_as_data_has_everything_that_its_text_has() {
 fn an_error_goes_through_threads_and_into_boxes() {
     fn check<T: Send + Sync + std::error::Error + 'static>() {}
     check::<Error>();
+}
+
+/// The reading half, until it breaks.
+struct Breaking {
+    inner: Arc<dyn Reads>,
+    broken: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Reads for Breaking {
+    async fn eks(&self, target: &AwsTarget) -> Result<Arc<dyn EksRead>> {
+        self.inner.eks(target).await
+    }
+
+    async fn iam(&self, target: &AwsTarget) -> Result<Arc<dyn IamRead>> {
+        self.inner.iam(target).await
+    }
+
+    async fn sts(&self, target: &AwsTarget) -> Result<Arc<dyn StsRead>> {
+        self.inner.sts(target).await
+    }
+
+    async fn kubernetes(&self, target: &KubernetesTarget) -> Result<Arc<dyn KubernetesRead>> {
+        assert!(!self.broken.load(Ordering::SeqCst), "broken");
+        self.inner.kubernetes(target).await
+    }
+
+    fn files(&self) -> Arc<dyn FilesRead> {
+        self.inner.files()
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.inner.clock()
+    }
+}
+
+#[tokio::test]
+async fn a_backend_that_panics_does_not_cost_the_receipt() {
+    let memory = Memory::new(crowded());
+    let broken = Arc::new(AtomicBool::new(false));
+    let Backend { reads, writes } = memory.backend();
+    let reads = Arc::new(Breaking { inner: reads, broken: Arc::clone(&broken) });
+    let breaks = Arc::clone(&broken);
+    let sink: EventSink = Arc::new(move |event: &Event| {
+        if matches!(event, Event::StepFinished { step: 4, .. }) {
+            breaks.store(true, Ordering::SeqCst);
+        }
+    });
+    let options = ClientOptions { sink: Some(sink), ..ClientOptions::default() };
+    let client = Client::with_options(Backend { reads, writes }, options).unwrap();
+    let plan = client.plan(&seed_grant()).await.unwrap();
+    // While the world is looked at again.
+    broken.store(true, Ordering::SeqCst);
+    let error = client.apply(plan.clone()).await.unwrap_err();
+    assert_eq!((error.kind(), error.get_leftovers()), (ErrorKind::Unexpected, &Leftovers::None), "{error:#}");
+    assert!(error.get_receipt().is_some());
+    // While rollouts are waited for, when everything is done.
+    broken.store(false, Ordering::SeqCst);
+    let error = client.apply(plan).wait(Duration::from_mins(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unexpected, "{error:#}");
+    assert!(error.get_receipt().is_some_and(Receipt::is_complete), "{error:#}");
 }
