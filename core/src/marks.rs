@@ -18,6 +18,7 @@
 
 use std::collections::BTreeMap;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::grant::{OWN_PREFIX, short_hash};
@@ -101,35 +102,23 @@ impl RoleRecord {
     }
 }
 
-/// Tag values hold letters, digits, spaces and `_.:/=+-@`, names, paths and patterns more: `=` escapes, as in quoted-printable.
+/// What stands in a tag value as it is; the rest is escaped. A percent sign cannot stand there either, so `=` does its work.
+const TAG_VALUE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b' ')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b':')
+    .remove(b'/')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b'@');
+
 fn escape(value: &str) -> String {
-    let legal = |c: char| c.is_alphanumeric() || "_.:/+-@ ".contains(c);
-    let escaped = |c: char| {
-        let mut bytes = [0; 4];
-        c.encode_utf8(&mut bytes).bytes().map(|byte| format!("={byte:02X}")).collect::<String>()
-    };
-    value.chars().map(|c| if legal(c) { c.to_string() } else { escaped(c) }).collect()
+    utf8_percent_encode(value, TAG_VALUE).to_string().replace('%', "=")
 }
 
-/// What [`escape`] made, back; what it did not make is left as it is.
 fn unescape(value: &str) -> String {
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value;
-    while let Some((before, after)) = rest.split_once('=') {
-        bytes.extend(before.as_bytes());
-        match after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(b'=');
-                rest = after;
-            }
-        }
-    }
-    bytes.extend(rest.as_bytes());
-    String::from_utf8(bytes).unwrap_or_else(|_| value.to_owned())
+    percent_decode_str(&value.replace('=', "%")).decode_utf8_lossy().into_owned()
 }
 
 /// What a grant is recorded to have put on a role.

@@ -1,7 +1,7 @@
 //! The command line of the examples.
 
 use std::ffi::OsString;
-use std::io::{BufRead as _, IsTerminal as _};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use podrole::memory::{Memory, World};
@@ -128,6 +128,11 @@ impl Options {
                 return Err(refused(format!("{name} has no effect without --real")));
             }
         }
+        for (given, name) in [(keep, "--keep"), (yes, "--yes")] {
+            if given && plan {
+                return Err(refused(format!("{name} has no effect with --plan")));
+            }
+        }
         let or = |value: Option<String>, usual: &str| value.unwrap_or_else(|| usual.to_owned());
         // What the written procedure asks for is not put on roles and workloads of somebody's own.
         let own = real && (cluster.is_some() || role.is_some());
@@ -155,7 +160,7 @@ impl Options {
             return Err(Error::invalid("there is nobody to ask whether to apply this to real services")
                 .remedy("read the plan above, then add --yes; nothing was changed"));
         }
-        eprint!("Apply? [y/N] ");
+        let _ = write!(std::io::stderr(), "Apply? [y/N] ");
         // On a thread of its own: a read that nobody answers must not keep the program from ending.
         let (sender, answer) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {
@@ -230,6 +235,7 @@ mod tests {
             (&["--kubeconfig", "a", "--kubeconfig", "b", "--real"], "--kubeconfig is given twice"),
             (&["--kubeconfig", "a"], "--kubeconfig has no effect without --real"),
             (&["--yes"], "--yes has no effect without --real"),
+            (&["--plan", "--keep"], "--keep has no effect with --plan"),
             (&["--polcy", "a"], "--polcy"),
             (&["--policy"], "--policy"),
             (&["extra"], "extra"),

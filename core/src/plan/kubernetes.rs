@@ -114,8 +114,7 @@ impl Builder<'_> {
             &files,
             edit,
             &format!("{} {}", target.kind.to_lowercase(), target.name),
-            &change,
-            after,
+            (&change, after),
         );
         Ok(())
     }
@@ -144,8 +143,7 @@ impl Builder<'_> {
         files: &BTreeMap<String, String>,
         edit: kustomize::KustomizeEdit,
         what: &str,
-        change: &Change,
-        after: &[u32],
+        (change, after): (&Change, &[u32]),
     ) {
         let patched = edit
             .files

@@ -59,7 +59,7 @@ impl Builder<'_> {
                 edit.former.clone(),
             );
             let what = format!("{} {}", target.kind.to_lowercase(), target.name);
-            self.edits(&wanted.path, &text, &files, edit, &what, &change, &[]);
+            self.edits(&wanted.path, &text, &files, edit, &what, (&change, &[]));
         }
         let Some(found) = found else {
             self.restore_restarted(scene, &restarted, &mut steps);

@@ -74,13 +74,11 @@ fn may_be_one(one: &ClusterSelector, other: &ClusterSelector, observed: &Observe
     if one == other {
         return false;
     }
-    match (observed.cluster(one), observed.cluster(other)) {
-        (Some(one), Some(other)) => one.arn == other.arn,
-        _ => {
-            let agree = |one: &Option<String>, other: &Option<String>| one.is_none() || other.is_none() || one == other;
-            one.name == other.name && agree(&one.region, &other.region) && agree(&one.account, &other.account)
-        }
+    if let (Some(one), Some(other)) = (observed.cluster(one), observed.cluster(other)) {
+        return one.arn == other.arn;
     }
+    let agree = |one: &Option<String>, other: &Option<String>| one.is_none() || other.is_none() || one == other;
+    one.name == other.name && agree(&one.region, &other.region) && agree(&one.account, &other.account)
 }
 
 fn in_words(cluster: &ClusterSelector) -> String {
