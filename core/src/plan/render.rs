@@ -72,6 +72,16 @@ impl<'p> PlanView<'p> {
         let mut room = self.width.saturating_sub(lead_width).max(16);
         for word in text.split(' ') {
             let mut word = word.to_owned();
+            let whole = self.width.saturating_sub(indent).max(16);
+            let left = room.saturating_sub(line.chars().count() + 1);
+            if !line.is_empty() && word.chars().count() > whole && left >= 16 {
+                // It fits no line: it begins here.
+                let head: String = word.chars().take(left).collect();
+                word = word.chars().skip(left).collect();
+                lines.push(format!("{line} {head}"));
+                line.clear();
+                room = whole;
+            }
             if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
                 lines.push(std::mem::take(&mut line));
                 room = self.width.saturating_sub(indent).max(16);
