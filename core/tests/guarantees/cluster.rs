@@ -2,16 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
 use podrole::grant::Scope;
 use podrole::memory::{Memory, World, WorldCluster, WorldNamespace, WorldWorkload};
 use podrole::model::{Arn, ClusterName};
-use podrole::ports::{
-    AwsTarget, Backend, Clock, EksRead, FilesRead, IamRead, KubernetesRead, KubernetesTarget, Reads, StsRead,
-};
-use podrole::{Client, ErrorKind, Grant, Leftovers, Plan, Result};
+use podrole::ports::{Backend, KubernetesTarget};
+use podrole::{Client, ErrorKind, Grant, Leftovers, Plan};
 
-use crate::support::{CLUSTER, ISSUER, NAMESPACE, ROLE_ARN, SERVICE_ACCOUNT, assert_same, crowded, seed_grant};
+use crate::support::{
+    CLUSTER, ISSUER, NAMESPACE, ROLE_ARN, SERVICE_ACCOUNT, Watched, assert_same, crowded, seed_grant,
+};
 
 const OTHER: &str = "arn:aws:eks:ca-central-1:204393242335:cluster/staging";
 
@@ -95,41 +94,6 @@ async fn without_an_aws_half_there_is_nothing_to_compare_and_the_plan_says_so() 
     assert!(!ISSUER.is_empty());
 }
 
-/// The reading half, which writes down whose API servers were asked for.
-struct Watching {
-    inner: Arc<dyn Reads>,
-    endpoints: Arc<Mutex<Vec<Option<String>>>>,
-}
-
-#[async_trait]
-impl Reads for Watching {
-    async fn eks(&self, target: &AwsTarget) -> Result<Arc<dyn EksRead>> {
-        self.inner.eks(target).await
-    }
-
-    async fn iam(&self, target: &AwsTarget) -> Result<Arc<dyn IamRead>> {
-        self.inner.iam(target).await
-    }
-
-    async fn sts(&self, target: &AwsTarget) -> Result<Arc<dyn StsRead>> {
-        self.inner.sts(target).await
-    }
-
-    async fn kubernetes(&self, target: &KubernetesTarget) -> Result<Arc<dyn KubernetesRead>> {
-        let endpoint = target.cluster.as_ref().and_then(|cluster| cluster.endpoint.clone());
-        self.endpoints.lock().unwrap().push(endpoint);
-        self.inner.kubernetes(target).await
-    }
-
-    fn files(&self) -> Arc<dyn FilesRead> {
-        self.inner.files()
-    }
-
-    fn clock(&self) -> Arc<dyn Clock> {
-        self.inner.clock()
-    }
-}
-
 #[tokio::test]
 async fn where_a_saved_plan_says_that_the_api_server_is_gets_no_call_before_eks_says_so() {
     let kubernetes =
@@ -143,8 +107,12 @@ async fn where_a_saved_plan_says_that_the_api_server_is_gets_no_call_before_eks_
         forged["hints"]["clusters"][0][1]["endpoint"] = "https://attacker.example".into();
         let forged = Plan::from_json(&forged.to_string()).unwrap();
         let Backend { reads, writes } = memory.backend();
-        let endpoints = Arc::default();
-        let reads = Arc::new(Watching { inner: reads, endpoints: Arc::clone(&endpoints) });
+        let endpoints: Arc<Mutex<Vec<Option<String>>>> = Arc::default();
+        let asked = Arc::clone(&endpoints);
+        let watch = move |target: &KubernetesTarget| {
+            asked.lock().unwrap().push(target.cluster.as_ref().and_then(|cluster| cluster.endpoint.clone()));
+        };
+        let reads = Arc::new(Watched { inner: reads, before_kubernetes: Box::new(watch) });
         let client = Client::with_backend(Backend { reads, writes });
         // It has been told otherwise before, too.
         for _ in 0..2 {

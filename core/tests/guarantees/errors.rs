@@ -6,14 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use podrole::memory::Memory;
-use podrole::ports::{
-    AwsTarget, Backend, Clock, EksRead, FilesRead, IamRead, KubernetesRead, KubernetesTarget, Reads, StsRead,
-};
-use podrole::{Client, ClientOptions, Error, ErrorKind, Event, EventSink, FieldConflict, Leftovers, Receipt, Result};
+use podrole::ports::{Backend, KubernetesTarget};
+use podrole::{Client, ClientOptions, Error, ErrorKind, Event, EventSink, FieldConflict, Leftovers, Receipt};
 
-use crate::support::{crowded, seed_grant};
+use crate::support::{Watched, crowded, seed_grant};
 
 fn snake_case(name: &str) -> String {
     let mut text = String::new();
@@ -113,46 +110,14 @@ fn an_error_goes_through_threads_and_into_boxes() {
     check::<Error>();
 }
 
-/// The reading half, until it breaks.
-struct Breaking {
-    inner: Arc<dyn Reads>,
-    broken: Arc<AtomicBool>,
-}
-
-#[async_trait]
-impl Reads for Breaking {
-    async fn eks(&self, target: &AwsTarget) -> Result<Arc<dyn EksRead>> {
-        self.inner.eks(target).await
-    }
-
-    async fn iam(&self, target: &AwsTarget) -> Result<Arc<dyn IamRead>> {
-        self.inner.iam(target).await
-    }
-
-    async fn sts(&self, target: &AwsTarget) -> Result<Arc<dyn StsRead>> {
-        self.inner.sts(target).await
-    }
-
-    async fn kubernetes(&self, target: &KubernetesTarget) -> Result<Arc<dyn KubernetesRead>> {
-        assert!(!self.broken.load(Ordering::SeqCst), "broken");
-        self.inner.kubernetes(target).await
-    }
-
-    fn files(&self) -> Arc<dyn FilesRead> {
-        self.inner.files()
-    }
-
-    fn clock(&self) -> Arc<dyn Clock> {
-        self.inner.clock()
-    }
-}
-
 #[tokio::test]
 async fn a_backend_that_panics_does_not_cost_the_receipt() {
     let memory = Memory::new(crowded());
     let broken = Arc::new(AtomicBool::new(false));
     let Backend { reads, writes } = memory.backend();
-    let reads = Arc::new(Breaking { inner: reads, broken: Arc::clone(&broken) });
+    let breaks = Arc::clone(&broken);
+    let panic = move |_: &KubernetesTarget| assert!(!breaks.load(Ordering::SeqCst), "broken");
+    let reads = Arc::new(Watched { inner: reads, before_kubernetes: Box::new(panic) });
     let breaks = Arc::clone(&broken);
     let sink: EventSink = Arc::new(move |event: &Event| {
         if matches!(event, Event::StepFinished { step: 4, .. }) {

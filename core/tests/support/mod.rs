@@ -4,6 +4,7 @@
 
 mod scenario;
 mod scenarios;
+mod watched;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,8 @@ use podrole::{Grant, Receipt};
 pub use scenario::Scenario;
 #[allow(unused_imports, reason = "each test uses a part of it")]
 pub use scenarios::scenarios;
+#[allow(unused_imports, reason = "each test uses a part of it")]
+pub use watched::Watched;
 
 pub const ACCOUNT: &str = "204393242335";
 pub const CLUSTER: &str = "arn:aws:eks:ca-central-1:204393242335:cluster/devops_aurora";
