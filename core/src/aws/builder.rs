@@ -118,8 +118,9 @@ impl AwsBuilder {
                 Error::new(ErrorKind::ConfigInvalid, "the number of attempts is 0").remedy("set it to 1 or more")
             );
         }
-        if let Some(url) = &self.endpoint_url {
-            check_url(url)?;
+        match &self.endpoint_url {
+            Some(url) => check_url(url)?,
+            None => check_endpoints(&Env::real())?,
         }
         profile::check(&Fs::real(), &Env::real(), self.profile.as_deref()).await?;
         let timeouts = TimeoutConfig::builder()
@@ -171,6 +172,22 @@ impl fmt::Debug for AwsBuilder {
     }
 }
 
+/// Refuses endpoints of the environment that are no URLs: the SDK says so at the first call, and at an empty one it panics.
+fn check_endpoints(env: &Env) -> Result<()> {
+    if env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_ok_and(|value| value.eq_ignore_ascii_case("true")) {
+        return Ok(());
+    }
+    for service in ["", "_IAM", "_EKS", "_STS"] {
+        let name = format!("AWS_ENDPOINT_URL{service}");
+        if let Ok(url) = env.get(&name) {
+            check_url(&url).map_err(|error| {
+                error.resource(&name).remedy(format!("unset {name}, or give it as https://host or http://host:port"))
+            })?;
+        }
+    }
+    Ok(())
+}
+
 fn check_url(url: &str) -> Result<()> {
     let legal = url.parse::<http::Uri>().is_ok_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
@@ -205,4 +222,25 @@ fn http_client() -> SharedHttpClient {
         }
         connector.build()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_of_the_environment_that_is_no_url_is_named() {
+        let check = |variables: &[(&str, &str)]| check_endpoints(&Env::from_slice(variables)).err();
+        for (name, url) in
+            [("AWS_ENDPOINT_URL", ""), ("AWS_ENDPOINT_URL_EKS", "localhost"), ("AWS_ENDPOINT_URL_IAM", "https://x y")]
+        {
+            let error = check(&[(name, url)]).map(|error| (error.kind(), format!("{error:#}")));
+            assert!(
+                error.is_some_and(|(kind, text)| kind == ErrorKind::ConfigInvalid && text.contains(name)),
+                "{name}"
+            );
+        }
+        assert!(check(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:5000"), ("AWS_ENDPOINT_URL_S3", "")]).is_none());
+        assert!(check(&[("AWS_ENDPOINT_URL", ""), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")]).is_none());
+    }
 }
