@@ -1,5 +1,6 @@
 import { type ErrorPayload, PodroleError } from './errors.js'
 import { Receipt, type ReceiptData } from './receipt.js'
+import { wordsOf } from './thrown.js'
 
 /** Where a call was made: what a stack is taken from. */
 export interface Site {
@@ -29,8 +30,7 @@ export function errorOf(thrown: unknown, cause?: unknown): PodroleError {
   }
   const failure = failureOf(thrown)
   if (failure === undefined) {
-    const message = thrown instanceof Error ? thrown.message : String(thrown)
-    return new PodroleError({ kind: 'unexpected', message }, { cause: thrown })
+    return new PodroleError({ kind: 'unexpected', message: wordsOf(thrown) }, { cause: thrown })
   }
   const { receipt, causes = [], ...payload } = failure
   // Innermost first: each is the cause of the one before.
@@ -47,10 +47,8 @@ export function errorOf(thrown: unknown, cause?: unknown): PodroleError {
 type Failure = ErrorPayload & { readonly receipt?: ReceiptData; readonly causes?: readonly string[] }
 
 function failureOf(thrown: unknown): Failure | undefined {
-  if (!(thrown instanceof Error) || !thrown.message.startsWith('{"kind":')) {
-    return undefined
-  }
-  return JSON.parse(thrown.message) as Failure
+  const text = wordsOf(thrown)
+  return text.startsWith('{"kind":') ? (JSON.parse(text) as Failure) : undefined
 }
 
 /** Makes a synchronous native call; what it throws points at the caller of `below`. */

@@ -1,6 +1,7 @@
 import { invalid, jsonOf, kindOf, readable, text } from './input.js'
 import { callable, flag, nearest, options, seconds } from './options.js'
 import type { EventListener } from './run.js'
+import { wordsOf } from './thrown.js'
 
 /** Credentials of AWS, as the AWS SDK for JavaScript v3 has them. */
 export interface AwsCredentials {
@@ -185,7 +186,7 @@ function asked(failed: { last?: unknown }, answer: (question: string) => Promise
       return JSON.stringify({ value: await answer(question) })
     } catch (thrown) {
       failed.last = thrown
-      return JSON.stringify({ failure: thrown instanceof Error ? thrown.message : String(thrown) })
+      return JSON.stringify({ failure: wordsOf(thrown) })
     }
   }
 }

@@ -1,3 +1,5 @@
+import { types } from 'node:util'
+
 import { PodroleError } from './errors.js'
 
 /** How deep objects may be nested: more than any grant or world, and far less than a stack holds. */
@@ -65,7 +67,7 @@ function mapping(value: object, path: string, above: object[]): unknown {
   if (tag !== '[object Object]') {
     throw invalid(
       `${path} must be a plain object, this is ${described(value)}`,
-      value instanceof Promise ? 'await it' : 'write it as an object literal, or use Object.fromEntries',
+      types.isPromise(value) ? 'await it' : 'write it as an object literal, or use Object.fromEntries',
     )
   }
   // Without a prototype, so that a key `__proto__` is a key like any other, and refused as one.

@@ -1,5 +1,6 @@
 /**
- * A simulated AWS and EKS in memory, to test your own tooling on: with `node:test`, vitest, jest or nothing at all.
+ * A simulated AWS and EKS in memory, to test your own tooling on: with `node:test`, vitest, jest or nothing at all. jest loads ES modules only when
+ * it is started with `NODE_OPTIONS=--experimental-vm-modules`.
  *
  * @module
  */
