@@ -248,6 +248,94 @@ test('a listener that throws or rejects costs a warning, and neither run nor pro
   assert.ok((await again)[0].detail.includes('later'))
 })
 
+test('a listener that throws what cannot be printed costs nothing either, even where warnings cannot be given', async () => {
+  const unprintable = [
+    Object.create(null),
+    Object.defineProperty(new Error('beneath'), 'stack', { get() { throw new Error('no stack') } }),
+    new Proxy(new Error('hidden'), { get() { throw new Error('no') } }),
+    undefined,
+    Symbol('thrown'),
+  ]
+  for (const thrown of unprintable) {
+    for (const onEvent of [() => { throw thrown }, async () => { throw thrown }, () => ({ get then() { throw thrown } })]) {
+      const warned = once(process, 'warning')
+      assert.ok((await simulated().client.apply(seed, { onEvent })).isComplete)
+      assert.equal((await warned)[0].name, 'PodroleWarning')
+    }
+  }
+  const { emitWarning } = process
+  let tried = 0
+  process.emitWarning = () => { tried += 1; throw new Error('no warnings here') }
+  try {
+    assert.ok((await simulated().client.apply(seed, { onEvent() { throw new Error('mine') } })).isComplete)
+    assert.ok((await simulated().client.apply(seed, { async onEvent() { throw new Error('mine') } })).isComplete)
+  } finally {
+    process.emitWarning = emitWarning
+  }
+  assert.equal(tried, 2)
+})
+
+test("a signal of the caller's own making costs no receipt, whatever it throws once the run goes on", async () => {
+  const own = (parts) => ({ aborted: false, addEventListener() {}, removeEventListener() {}, ...parts })
+  const no = () => { throw new Error('no') }
+  for (const [signal, named] of [
+    [own({ removeEventListener: undefined }), 'options.signal must be an AbortSignal'],
+    [own({ addEventListener: no }), 'options.signal cannot be read'],
+  ]) {
+    for (const verb of ['plan', 'verify', 'apply', 'revoke']) {
+      const { client, memory } = simulated()
+      const error = await failure('invalid_input', client[verb](seed, { signal }))
+      assert.ok(error.message.includes(named), error.message)
+      assert.deepEqual(memory.calls(), [])
+    }
+  }
+  // Good at first, and then not any more.
+  let reads = 0
+  const fickle = Object.defineProperty(own({ removeEventListener: no }), 'aborted', { get: () => (reads++ > 1 ? no() : false) })
+  const { client, memory } = simulated()
+  assert.ok((await client.apply(seed, { signal: fickle })).isComplete)
+  memory.script({ operation: 'iam:DetachRolePolicy', effect: { type: 'denied' } })
+  reads = 0
+  const error = await failure('permission_denied', client.revoke(seed, { signal: fickle }))
+  assert.ok(error.receipt !== undefined)
+  // One that tells twice has asked once: the step in flight finishes.
+  let tell
+  const twice = own({ aborted: false, addEventListener: (_, listener) => { tell = listener }, reason: 'mine' })
+  const run = simulated().client.apply(seed, {
+    signal: twice,
+    onEvent({ kind }) {
+      if (kind === 'step_started') {
+        twice.aborted = true
+        tell()
+        tell()
+      }
+    },
+  })
+  const stopped = await failure('cancelled', run)
+  assert.equal(stopped.cause, 'mine')
+  assert.ok(!stopped.receipt.steps.some(({ outcome }) => outcome.kind === 'unknown'))
+})
+
+test('one signal for many calls at once has one listener of ours, and ends them all', async () => {
+  const warnings = []
+  const warned = (warning) => warnings.push(warning.name)
+  process.on('warning', warned)
+  const controller = new AbortController()
+  const hanging = Array.from({ length: 30 }, () => {
+    const { client, memory } = simulated()
+    memory.script({ operation: 'iam:GetRole', effect: { type: 'hang_before' } })
+    return [client.plan(seed, { signal: controller.signal }), client.apply(seed, { signal: controller.signal })]
+  }).flat()
+  assert.equal(getEventListeners(controller.signal, 'abort').length, 1)
+  controller.abort()
+  await Promise.all(hanging.map((work) => failure('cancelled', work)))
+  assert.equal(getEventListeners(controller.signal, 'abort').length, 0)
+  // A warning is given in a turn of its own.
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('warning', warned)
+  assert.deepEqual(warnings, [])
+})
+
 test("the client's listener hears every run, that of a run its own", async () => {
   const all = []
   const { client } = simulated({ onEvent: ({ kind }) => all.push(kind) })

@@ -7,11 +7,12 @@ import type { GrantInput } from './grant-input.js'
 import { dataOf, described, invalid, jsonOf } from './input.js'
 import { Memory } from './memory.js'
 import { native, type NativeClient, type NativeWork } from './native.js'
-import { type AbortSignalLike, callable, flag, options, seconds, signal } from './options.js'
+import { callable, flag, options, seconds } from './options.js'
 import { Plan, type PlanData } from './plan.js'
 import { Receipt, type ReceiptData } from './receipt.js'
 import { Report, type ReportData } from './report.js'
 import { type EventListener, failureOf, Run } from './run.js'
+import { type AbortSignalLike, isAborted, listen, reasonOf, signal } from './signal.js'
 
 /** Options of a call that only reads. */
 export interface CallOptions {
@@ -216,22 +217,19 @@ export class Client {
     made: (data: T) => U,
   ): Promise<U> {
     let stop: AbortSignalLike | undefined
-    let abort: (() => void) | undefined
+    let unlisten: (() => void) | undefined
     try {
       stop = signal(options<CallOptions>(given, ['signal']).signal, 'options.signal')
       throwIfAborted(stop)
       const work = begin(this.#open())
-      abort = () => work.cancel()
-      stop?.addEventListener('abort', abort, { once: true })
+      unlisten = stop && listen(stop, () => work.cancel())
       const answer = await work.answer()
       throwIfAborted(stop, 'the signal was aborted before the answer')
       return made(JSON.parse(answer) as T)
     } catch (thrown) {
       throw at(site, failureOf(thrown, { signal: stop, failed: this.#failed }))
     } finally {
-      if (abort !== undefined) {
-        stop?.removeEventListener('abort', abort)
-      }
+      unlisten?.()
     }
   }
 
@@ -244,7 +242,7 @@ export class Client {
     const run = Run.start({
       site,
       failed: this.#failed,
-      begin: () => {
+      begin: (heed) => {
         const taken = options<RevokeOptions>(given, legal as readonly (keyof RevokeOptions)[])
         const stop = signal(taken.signal, 'options.signal')
         const listener = callable<EventListener>(taken.onEvent, 'options.onEvent')
@@ -255,9 +253,10 @@ export class Client {
           },
           'options',
         )
+        heed(stop)
         throwIfAborted(stop)
         const work = begin(this.#open(), settings, taken)
-        return { work, signal: stop, listeners: listener === undefined ? this.#listeners : [...this.#listeners, listener] }
+        return { work, listeners: listener === undefined ? this.#listeners : [...this.#listeners, listener] }
       },
     })
     const ended = run.finish().catch(() => undefined)
@@ -275,10 +274,7 @@ export class Client {
 }
 
 function throwIfAborted(stop: AbortSignalLike | undefined, message = 'the signal was aborted before the call'): void {
-  if (stop?.aborted === true) {
-    throw new PodroleError(
-      { kind: 'cancelled', message, retry: 'safe' },
-      { cause: stop.reason },
-    )
+  if (isAborted(stop)) {
+    throw new PodroleError({ kind: 'cancelled', message, retry: 'safe' }, { cause: reasonOf(stop) })
   }
 }

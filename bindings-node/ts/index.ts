@@ -76,7 +76,6 @@ export type {
   TrustInput,
   WorkloadInput,
 } from './grant-input.js'
-export type { AbortSignalLike } from './options.js'
 export { type Hints, type Notice, type NoticeLevel, Plan, type PlanData, type PlanOptions, type RenderOptions, type Verb } from './plan.js'
 export {
   type AlreadyDoneOutcome,
@@ -92,6 +91,7 @@ export {
 } from './receipt.js'
 export { type Check, type CheckKind, Report, type ReportData, type Status } from './report.js'
 export { type EventListener, Run } from './run.js'
+export type { AbortSignalLike } from './signal.js'
 export type {
   Action,
   Change,

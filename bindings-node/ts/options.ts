@@ -1,15 +1,5 @@
 import { below, described, invalid, kindOf, readable } from './input.js'
 
-/** The part of an `AbortSignal` that is used: any implementation will do. */
-export interface AbortSignalLike {
-  /** Whether it was aborted. */
-  readonly aborted: boolean
-  /** Why; it becomes the `cause` of the error. */
-  readonly reason?: unknown
-  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void
-  removeEventListener(type: 'abort', listener: () => void): void
-}
-
 type Values<T> = { readonly [K in keyof T]?: unknown }
 
 /** Takes the options of a call: an object with these properties and no others. */
@@ -38,20 +28,6 @@ export function options<T extends object>(given: unknown, legal: readonly (keyof
     }
   }
   return taken as Values<T>
-}
-
-/** An option that is a signal. */
-export function signal(value: unknown, path: string): AbortSignalLike | undefined {
-  if (value === undefined) {
-    return undefined
-  }
-  const found = value as Partial<AbortSignalLike> | null
-  const fits = () =>
-    typeof found === 'object' && typeof found?.aborted === 'boolean' && typeof found.addEventListener === 'function'
-  if (!readable(path, fits)) {
-    throw invalid(`${path} must be an AbortSignal, this is ${described(value)}`, 'give the `signal` of an AbortController')
-  }
-  return value as AbortSignalLike
 }
 
 /** An option that is a function. */

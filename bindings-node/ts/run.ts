@@ -2,8 +2,9 @@ import { at, errorOf, frozen, type Site } from './call.js'
 import { PodroleError } from './errors.js'
 import type { Event } from './events.js'
 import type { NativeWork } from './native.js'
-import type { AbortSignalLike } from './options.js'
 import { Receipt, type ReceiptData } from './receipt.js'
+import { type AbortSignalLike, isAborted, listen, reasonOf } from './signal.js'
+import { wordsOf } from './thrown.js'
 
 /** Receives events. What it throws first becomes a process warning: it costs neither the run nor the process. */
 export type EventListener = (event: Event) => void
@@ -12,8 +13,8 @@ export type EventListener = (event: Event) => void
 export interface RunStart {
   readonly site: Site
   readonly failed: Outside['failed']
-  /** Checks the input and begins the native work. */
-  begin(): { work: NativeWork; signal: AbortSignalLike | undefined; listeners: readonly EventListener[] }
+  /** Checks the input, lets the run heed the signal, and begins the native work. */
+  begin(heed: (signal: AbortSignalLike | undefined) => void): { work: NativeWork; listeners: readonly EventListener[] }
 }
 
 /**
@@ -122,13 +123,14 @@ export class Run implements Promise<Receipt>, AsyncIterable<Event> {
   }
 
   async #carryOut(start: RunStart): Promise<Receipt> {
-    let aborted: AbortSignalLike | undefined
-    const abort = () => this.cancel()
+    let heeded: AbortSignalLike | undefined
+    let unlisten: (() => void) | undefined
     try {
-      const { work, signal, listeners } = start.begin()
+      const { work, listeners } = start.begin((signal) => {
+        heeded = signal
+        unlisten = signal && listen(signal, () => this.cancel())
+      })
       this.#work = work
-      aborted = signal
-      signal?.addEventListener('abort', abort, { once: true })
       for (;;) {
         const batch = await work.events()
         if (batch == null) {
@@ -141,9 +143,9 @@ export class Run implements Promise<Receipt>, AsyncIterable<Event> {
       }
       return Receipt.of(JSON.parse(await work.answer()) as ReceiptData)
     } catch (thrown) {
-      throw at(start.site, failureOf(thrown, { signal: aborted, failed: start.failed }))
+      throw at(start.site, failureOf(thrown, { signal: heeded, failed: start.failed }))
     } finally {
-      aborted?.removeEventListener('abort', abort)
+      unlisten?.()
       this.#work = undefined
       this.#ended = true
       this.#wake()
@@ -153,12 +155,8 @@ export class Run implements Promise<Receipt>, AsyncIterable<Event> {
   #tell(event: Event, listeners: readonly EventListener[]): void {
     this.#events.push(event)
     for (const listener of listeners) {
-      try {
-        // An async function is a listener too: its rejection is told in the same way.
-        Promise.resolve(listener(event)).catch((thrown: unknown) => this.#warn(thrown))
-      } catch (thrown) {
-        this.#warn(thrown)
-      }
+      // An async function is a listener too: what it rejects with is told as what others throw.
+      new Promise((resolve) => resolve(listener(event))).catch((thrown: unknown) => this.#warn(thrown))
     }
   }
 
@@ -167,8 +165,12 @@ export class Run implements Promise<Receipt>, AsyncIterable<Event> {
       return
     }
     this.#warned = true
-    const detail = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
-    process.emitWarning('a listener of podrole events failed; the run goes on', { type: 'PodroleWarning', detail })
+    try {
+      const detail = wordsOf(thrown, 'stack')
+      process.emitWarning('a listener of podrole events failed; the run goes on', { type: 'PodroleWarning', detail })
+    } catch {
+      // Somebody put a function of their own in the place of emitWarning. The run is worth more than the warning.
+    }
   }
 
   #wake(): void {
@@ -193,8 +195,8 @@ export function failureOf(thrown: unknown, { signal, failed }: Outside): Podrole
   if (error === thrown) {
     return error
   }
-  if (signal?.aborted === true && error.kind === 'cancelled') {
-    return errorOf(thrown, signal.reason)
+  if (error.kind === 'cancelled' && isAborted(signal)) {
+    return errorOf(thrown, reasonOf(signal))
   }
   return error.kind === 'credentials' && failed.last !== undefined ? errorOf(thrown, failed.last) : error
 }
