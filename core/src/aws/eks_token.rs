@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
@@ -37,10 +38,22 @@ impl TokenSource for Aws {
         let Some(provider) = self.credentials(cluster.account().as_ref()) else {
             return Err(no_credentials("no source of AWS credentials is set up"));
         };
-        let credentials =
-            provider.provide_credentials().await.map_err(|error| no_credentials(&super::errors::chain(&error)))?;
+        // The SDK's own calls are bounded by this time too, and it says so.
+        let limit = self.0.config.timeout_config().and_then(TimeoutConfig::operation_timeout).unwrap_or(Duration::MAX);
+        let credentials = tokio::time::timeout(limit, provider.provide_credentials())
+            .await
+            .map_err(|_| late())?
+            .map_err(|error| no_credentials(&super::errors::chain(&error)))?;
         mint(&credentials, cluster, SystemTime::now())
     }
+}
+
+fn late() -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        "no AWS credentials in time: their source (`credentials`, or the usual chain) has not answered",
+    )
+    .remedy("see what it waits for, or allow AWS calls more time")
 }
 
 /// The token for a cluster, signed at a time.

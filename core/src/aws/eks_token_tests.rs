@@ -113,3 +113,23 @@ fn a_token_that_eks_would_not_read_is_refused_and_nothing_secret_is_shown() {
     let token = mint(&credentials(None, None), &seed(), now()).expect("a token");
     assert!(!format!("{token:?}").contains("k8s-aws-v1"));
 }
+
+struct Never;
+
+#[async_trait]
+impl crate::aws::CredentialsSource for Never {
+    async fn credentials(&self) -> Result<Credentials> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_source_of_credentials_that_does_not_answer_is_a_timeout_that_names_it() {
+    let provider = crate::aws::provider(std::sync::Arc::new(Never));
+    let region = crate::model::Region::new("ca-central-1").expect("a region");
+    let aws = Aws::builder().region(region).credentials(provider).load().await.expect("the settings are legal");
+    tokio::time::pause();
+    let error = aws.token(&seed()).await.expect_err("no credentials");
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.message().contains("`credentials`"), "{error}");
+}

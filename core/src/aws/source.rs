@@ -2,19 +2,26 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 
+use tokio::sync::Mutex;
+
 use super::Credentials;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How long before their end credentials are no longer used.
+const MARGIN: Duration = Duration::from_mins(5);
 
 /// Gives credentials of AWS.
 ///
 /// # Behavior
-/// - It is asked at the first call that needs credentials, and again before those that it gave end (a few minutes before, as AWS's SDKs do).
+/// - It is asked at the first call that needs credentials, and again five minutes before those that it gave end; many calls at once ask once.
 /// - Credentials without an end are kept while the client is.
+/// - Credentials with a control character are the error `credentials`: a line break from a file, say, which no request could carry.
 /// - An error is the error `credentials` of the call that needed them; it must hold no secret.
 #[async_trait]
 pub trait CredentialsSource: Send + Sync {
@@ -24,22 +31,137 @@ pub trait CredentialsSource: Send + Sync {
 
 /// A provider as the AWS SDK wants it.
 pub fn provider(source: Arc<dyn CredentialsSource>) -> SharedCredentialsProvider {
-    SharedCredentialsProvider::new(Provider(source))
+    SharedCredentialsProvider::new(Provider { source, held: Mutex::default() })
 }
 
-struct Provider(Arc<dyn CredentialsSource>);
+struct Provider {
+    source: Arc<dyn CredentialsSource>,
+    /// Those in use. The SDK has a cache for its own calls; what signs the cluster's token is none of these.
+    held: Mutex<Option<Credentials>>,
+}
+
+impl Provider {
+    async fn current(&self) -> Result<Credentials> {
+        // Held during the asking, so that many calls at once ask once.
+        let mut held = self.held.lock().await;
+        if let Some(credentials) = &*held
+            && is_fresh(credentials, SystemTime::now())
+        {
+            return Ok(credentials.clone());
+        }
+        let credentials = self.source.credentials().await?;
+        check(&credentials)?;
+        *held = Some(credentials.clone());
+        Ok(credentials)
+    }
+}
+
+fn is_fresh(credentials: &Credentials, now: SystemTime) -> bool {
+    credentials.expiry().is_none_or(|end| now + MARGIN < end)
+}
+
+/// What the SDK would panic at, or sign with in vain.
+fn check(credentials: &Credentials) -> Result<()> {
+    let parts = [
+        ("access key id", credentials.access_key_id()),
+        ("secret access key", credentials.secret_access_key()),
+        ("session token", credentials.session_token().unwrap_or_default()),
+    ];
+    match parts.into_iter().find(|(_, text)| text.contains(char::is_control)) {
+        Some((name, _)) => Err(Error::new(
+            ErrorKind::Credentials,
+            format!("the {name} holds a line break or another control character"),
+        )
+        .remedy("give it without what a file or a prompt put around it")),
+        None => Ok(()),
+    }
+}
 
 impl ProvideCredentials for Provider {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
     {
-        future::ProvideCredentials::new(async { self.0.credentials().await.map_err(CredentialsError::provider_error) })
+        future::ProvideCredentials::new(async { self.current().await.map_err(CredentialsError::provider_error) })
     }
 }
 
 impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Provider")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex as SyncMutex;
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    /// Gives what is next on the list, then fails.
+    struct List(SyncMutex<Vec<Credentials>>);
+
+    #[async_trait]
+    impl CredentialsSource for List {
+        async fn credentials(&self) -> Result<Credentials> {
+            // Others may ask meanwhile.
+            tokio::task::yield_now().await;
+            let next = self.0.lock().expect("not poisoned").pop();
+            next.ok_or_else(|| Error::new(ErrorKind::Credentials, "no more"))
+        }
+    }
+
+    fn given(id: &str, secret: &str, token: Option<&str>, end: Option<SystemTime>) -> Credentials {
+        Credentials::new(id, secret, token.map(str::to_owned), end, "test")
+    }
+
+    fn listed(list: impl IntoIterator<Item = Credentials>) -> SharedCredentialsProvider {
+        provider(Arc::new(List(SyncMutex::new(list.into_iter().collect()))))
+    }
+
+    #[tokio::test]
+    async fn credentials_are_asked_for_once_until_they_end() {
+        for end in [None, Some(SystemTime::now() + Duration::from_hours(1))] {
+            let provider = listed([given("AKID", "hush", None, end)]);
+            let (first, second) = tokio::join!(provider.provide_credentials(), provider.provide_credentials());
+            assert_eq!(first.expect("asked").access_key_id(), "AKID");
+            assert_eq!(second.expect("the same").access_key_id(), "AKID");
+            assert!(provider.provide_credentials().await.is_ok(), "kept");
+        }
+        let ending = SystemTime::now() + Duration::from_mins(4);
+        let provider = listed([given("AKID2", "hush", None, None), given("AKID1", "hush", None, Some(ending))]);
+        for id in ["AKID1", "AKID2", "AKID2"] {
+            assert_eq!(provider.provide_credentials().await.expect("asked").access_key_id(), id);
+        }
+    }
+
+    #[test]
+    fn credentials_are_used_until_five_minutes_before_their_end() {
+        let end = UNIX_EPOCH + Duration::from_secs(10_000);
+        let credentials = given("AKID", "hush", None, Some(end));
+        assert!(is_fresh(&credentials, UNIX_EPOCH + Duration::from_secs(9_699)));
+        assert!(!is_fresh(&credentials, UNIX_EPOCH + Duration::from_secs(9_700)));
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_not_kept() {
+        let provider = listed([given("AKID", "hush", None, None), given("AKID\n", "hush", None, None)]);
+        assert!(provider.provide_credentials().await.is_err());
+        assert!(provider.provide_credentials().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn control_characters_are_refused_and_never_shown() {
+        for (credentials, name) in [
+            (given("AKID\n", "hush", None, None), "access key id"),
+            (given("AKID", "hush\r\n", None, None), "secret access key"),
+            (given("AKID", "hush", Some("hush\0"), None), "session token"),
+        ] {
+            let error = listed([credentials]).provide_credentials().await.expect_err("refused");
+            let shown = super::super::errors::chain(&error);
+            assert!(shown.contains(&format!("the {name} holds a line break")), "{shown}");
+            assert!(!format!("{shown}{error:?}").contains("hush"), "{error:?}");
+        }
     }
 }

@@ -153,15 +153,26 @@ impl Connection {
     async fn reply(&self, call: &Call<'_>) -> Result<Reply> {
         let place = |error: Error| error.operation(call.operation()).resource(call.place.resource());
         let Some(tokens) = &self.tokens else { return self.attempt(call, None).await.map_err(place) };
-        let token = tokens.current(None).await.map_err(place)?;
+        let token = self.token(tokens, None).await.map_err(place)?;
         match self.attempt(call, Some(&token)).await {
             // The token ended sooner than it said (a clock that is wrong, credentials that were revoked): one more, made now.
             Ok(Reply::Refused(status)) if status.code == 401 => {
-                let token = tokens.current(Some(&token)).await.map_err(place)?;
+                let token = self.token(tokens, Some(&token)).await.map_err(place)?;
                 self.attempt(call, Some(&token)).await.map_err(place)
             }
             reply => reply.map_err(place),
         }
+    }
+
+    /// A token, in no more time than a call may take: it may come from a function of the caller.
+    async fn token(&self, tokens: &Tokens, refused: Option<&BearerToken>) -> Result<BearerToken> {
+        tokio::time::timeout(self.timeout, tokens.current(refused)).await.unwrap_or_else(|_| {
+            Err(Error::new(
+                ErrorKind::Timeout,
+                "no token in time: its source (`token`, or the AWS credentials) has not answered",
+            )
+            .remedy("see what it waits for, or allow Kubernetes calls more time"))
+        })
     }
 
     async fn attempt(&self, call: &Call<'_>, token: Option<&BearerToken>) -> Result<Reply> {

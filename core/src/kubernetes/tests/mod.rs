@@ -84,7 +84,11 @@ impl Wire {
 
     /// A connection with tokens `token-1`, `token-2`, … that end in an hour.
     pub(super) fn with_tokens(&self) -> Connection {
-        let tokens = Tokens::new(Arc::new(Counter::default()), cluster());
+        self.with_tokens_of(Counter::default())
+    }
+
+    pub(super) fn with_tokens_of(&self, source: impl TokenSource + 'static) -> Connection {
+        let tokens = Tokens::new(Arc::new(source), cluster());
         Connection::new(self.client(), Some(tokens), Server::Told, Duration::from_secs(30))
     }
 

@@ -1,9 +1,14 @@
 //! Which refusal becomes which kind, and what tokens have to do with it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use super::super::{BearerToken, TokenSource};
 use super::{Wire, account, namespace, refusal};
-use crate::error::{Error, ErrorKind, FieldConflict, Retry};
+use crate::error::{Error, ErrorKind, FieldConflict, Result, Retry};
+use crate::model::Cluster;
 use crate::ports::{CallLog, KubernetesRead, KubernetesWrite, ServiceAccountApply};
 
 fn apply() -> ServiceAccountApply {
@@ -105,6 +110,32 @@ async fn silence_is_a_timeout() {
     let error = wire.connection().service_account(&namespace(), &account()).await.expect_err("silence");
     assert_eq!((error.kind(), error.get_retry()), (ErrorKind::Timeout, Retry::Safe));
     assert_eq!(error.get_operation(), Some("kubernetes:get serviceaccounts"));
+}
+
+/// Gives a token if it has one, and then none.
+struct Given(AtomicBool);
+
+#[async_trait]
+impl TokenSource for Given {
+    async fn token(&self, _: &Cluster) -> Result<BearerToken> {
+        if !self.0.swap(false, Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        Ok(BearerToken::new("token", 4_000_000_000))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_of_tokens_that_does_not_answer_is_a_timeout_that_names_it() {
+    for (has_one, calls) in [(false, 0), (true, 1)] {
+        let wire = Wire::new(vec![refusal(401, "Unauthorized", "Unauthorized", json!({})); calls]);
+        let connection = wire.with_tokens_of(Given(AtomicBool::new(has_one)));
+        let error = connection.service_account(&namespace(), &account()).await.expect_err("no token");
+        assert_eq!((error.kind(), error.get_retry()), (ErrorKind::Timeout, Retry::Safe));
+        assert!(error.message().contains("`token`"), "{error}");
+        assert_eq!(error.get_operation(), Some("kubernetes:get serviceaccounts"));
+        assert_eq!(wire.seen().len(), calls, "without a token nothing is asked");
+    }
 }
 
 #[tokio::test]
