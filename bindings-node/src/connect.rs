@@ -73,7 +73,7 @@ struct GivenCredentials {
 #[async_trait]
 impl CredentialsSource for AskedCredentials {
     async fn credentials(&self) -> podrole::Result<Credentials> {
-        let given: GivenCredentials = answer(&self.ask, self.account.clone()).await?;
+        let given: GivenCredentials = answer(&self.ask, self.account.clone(), "credentials").await?;
         let end = given.expiration.and_then(|end| Duration::try_from_secs_f64(end).ok()).map(|end| UNIX_EPOCH + end);
         Ok(Credentials::new(given.access_key_id, given.secret_access_key, given.session_token, end, "JavaScript"))
     }
@@ -94,7 +94,7 @@ struct GivenToken {
 impl TokenSource for AskedTokens {
     async fn token(&self, cluster: &Cluster) -> podrole::Result<BearerToken> {
         let asked = json!({ "name": cluster.name, "arn": cluster.arn, "endpoint": cluster.endpoint });
-        let given: GivenToken = answer(&self.ask, asked.to_string()).await?;
+        let given: GivenToken = answer(&self.ask, asked.to_string(), "token").await?;
         let end = given.expiration.and_then(|end| Duration::try_from_secs_f64(end).ok());
         let end = end.unwrap_or_else(|| {
             SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_add(TOKEN_LIFE)
@@ -111,12 +111,15 @@ enum Answer<T> {
     Failure(String),
 }
 
-async fn answer<T: DeserializeOwned>(ask: &Asked, question: String) -> podrole::Result<T> {
+async fn answer<T: DeserializeOwned>(ask: &Asked, question: String, name: &str) -> podrole::Result<T> {
     let failed = |message: String| Error::new(ErrorKind::Credentials, message);
-    let gone = |_: napi::Error| failed("the thread that gives credentials has ended".to_owned());
-    let text = ask.call_async_catch(question).await.map_err(gone)?.await.map_err(gone)?;
+    let promise = ask.call_async_catch(question).await;
+    let promise = promise.map_err(|_| failed(format!("the thread of the function `{name}` has ended")))?;
+    // It never fails, so it was let go of: nothing that the function waits for can come any more.
+    let text =
+        promise.await.map_err(|_| failed(format!("the function `{name}` gave a promise that nothing can fulfil")))?;
     // The reader's words could show a secret.
-    match serde_json::from_str(&text).map_err(|_| failed("what the function gave cannot be read".to_owned()))? {
+    match serde_json::from_str(&text).map_err(|_| failed(format!("what the function `{name}` gave cannot be read")))? {
         Answer::Value(value) => Ok(value),
         Answer::Failure(message) => Err(failed(message)),
     }

@@ -17,10 +17,20 @@ mod memory;
 mod text;
 mod work;
 
+use std::collections::BTreeMap;
+
 use napi_derive::napi;
 
 /// The version of the core.
 #[napi]
 pub fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
+}
+
+/// The environment of the process, which `process.env` need not be: as a JSON object.
+#[napi]
+pub fn environment() -> napi::Result<String> {
+    let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    let variables = std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value)));
+    failure::written(&variables.collect::<BTreeMap<_, _>>())
 }

@@ -168,12 +168,80 @@ test('a worker that is ended in the middle of a run does not hurt the process', 
   }
 })
 
+test('a worker whose environment is not that of the process gets no client of another account', async () => {
+  const { code, out, err } = await program(`
+    import { SHARE_ENV, Worker } from 'node:worker_threads'
+    import { once } from 'node:events'
+    const text = \`
+      const { parentPort, workerData } = require('node:worker_threads')
+      import('podrole').then(async ({ Client }) => {
+        const { Memory } = await import('podrole/testing')
+        Object.assign(process.env, workerData.before)
+        const said = await Client.connect(workerData.options).then(async (client) => {
+          Object.assign(process.env, workerData.after)
+          // What is wrong with the grant is found after what is wrong with the environment.
+          return client.plan({}).catch((error) => error.message.includes('cluster') ? 'taken' : error.kind + ' ' + error.message + ' | ' + error.remedy)
+        }, (error) => error.kind + ' ' + error.message + ' | ' + error.remedy)
+        await Client.inMemory(new Memory()).plan(workerData.seed)
+        parentPort.postMessage(said)
+      })\`
+    process.env.AWS_PROFILE = 'mine'
+    process.env.KUBECONFIG = '/mine'
+    for (const [env, data] of [
+      [undefined, {}],
+      [{ ...process.env, AWS_PROFILE: 'hunter2' }, {}],
+      [{ ...process.env, AWS_PROFILE: undefined, MINE: '1' }, {}],
+      [undefined, { before: { AWS_ENDPOINT_URL_IAM: 'http://hunter2' } }],
+      [undefined, { after: { AWS_ACCESS_KEY_ID: 'hunter2' } }],
+      [undefined, { before: { AWS_PROFILE: 'b', AWS_REGION: 'c', AWS_ENDPOINT_URL: 'd', AWS_SESSION_TOKEN: 'e', KUBECONFIG: 'f', OTHER: 'g' }, options: {
+        profile: 'a', region: 'ca-central-1', endpointUrl: 'http://127.0.0.1:9', credentials: { accessKeyId: 'a', secretAccessKey: 'b' }, kubeconfig: '/mine' } }],
+      [undefined, { before: { KUBECONFIG: 'hunter2' }, options: { kubeconfig: true } }],
+      [SHARE_ENV, { before: { AWS_PROFILE: 'shared' } }],
+    ]) {
+      const worker = new Worker(text, { eval: true, execArgv: [], env, workerData: { seed, ...data } })
+      const [[said]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
+      console.log(said)
+    }
+    process.env.AWS_PROFILE = 'set by the main thread'
+    await Client.connect()
+  `)
+  const refused = (name, option) =>
+    `invalid_input ${name} of this thread's process.env is not that of the process, which would be used | ${option}` +
+    'set it where the process starts, or start the worker with `env: SHARE_ENV` of node:worker_threads'
+  assert.deepEqual({ code, err }, { code: 0, err: '' })
+  assert.deepEqual(out.trim().split('\n'), [
+    'taken',
+    refused('AWS_PROFILE', 'give the option `profile`, '),
+    refused('AWS_PROFILE', 'give the option `profile`, '),
+    refused('AWS_ENDPOINT_URL_IAM', ''),
+    refused('AWS_ACCESS_KEY_ID', 'give the option `credentials`, '),
+    'taken',
+    refused('KUBECONFIG', ''),
+    'taken',
+  ])
+})
+
 test('a plain copy of a plan can be sent to a thread and applied there', async () => {
   const { code, out } = await program(`
     const plan = structuredClone(JSON.parse(JSON.stringify(await client.plan(seed))))
     console.log((await client.apply(plan)).isComplete)
   `)
   assert.deepEqual({ code, out }, { code: 0, out: 'true\n' })
+})
+
+test('a credentials function whose promise nothing can fulfil any more is named at once', async () => {
+  const { out, err } = await program(
+    `
+    const credentials = () => {
+      setImmediate(() => { gc(); setImmediate(gc) })
+      return new Promise(() => {})
+    }
+    const real = await Client.connect({ region: 'ca-central-1', endpointUrl: 'http://127.0.0.1:9', credentials })
+    await real.plan({ ...seed, scope: 'iam', deployments: [] }).catch((error) => console.log(error.kind, error.message))
+  `,
+    { flags: ['--expose-gc'] },
+  )
+  assert.match(out, /^credentials .*the function \`credentials\` gave a promise that nothing can fulfil/, err)
 })
 
 test('memory does not grow with the number of plans', async () => {

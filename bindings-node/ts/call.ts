@@ -23,8 +23,15 @@ export function at(site: Site, error: PodroleError): PodroleError {
   return error
 }
 
+/** What this side knows better about a failure than the native half. */
+export interface Explained {
+  readonly message?: string
+  readonly remedy?: string
+  readonly cause?: unknown
+}
+
 /** The error that a failure of the native half stands for. */
-export function errorOf(thrown: unknown, cause?: unknown): PodroleError {
+export function errorOf(thrown: unknown, { cause, ...better }: Explained = {}): PodroleError {
   if (thrown instanceof PodroleError) {
     return thrown
   }
@@ -38,7 +45,7 @@ export function errorOf(thrown: unknown, cause?: unknown): PodroleError {
     (inner, message) => new Error(message, inner === undefined ? {} : { cause: inner }),
     undefined,
   )
-  return new PodroleError(payload, {
+  return new PodroleError({ ...payload, ...better }, {
     cause: cause ?? beneath,
     receipt: receipt === undefined ? undefined : Receipt.of(receipt),
   })

@@ -1,8 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
+import { Functions } from './asked.js'
 import { at, errorOf, type Site, siteOf } from './call.js'
 import { PodroleError } from './errors.js'
-import { type ConnectOptions, connectionOf } from './connection.js'
+import { type Connection, type ConnectOptions, connectionOf } from './connection.js'
 import type { GrantInput } from './grant-input.js'
 import { dataOf, described, invalid, jsonOf } from './input.js'
 import { Memory } from './memory.js'
@@ -84,13 +85,15 @@ export class Client {
   #native: NativeClient | undefined
   readonly #listeners: readonly EventListener[]
   readonly #runs = new Set<Promise<unknown>>()
-  /** What the caller's functions for credentials and tokens failed with last. */
-  readonly #failed: { readonly last?: unknown }
+  readonly #functions: Functions
+  /** What is checked at the first call again: what is not set is read then. */
+  #checkEnvironment: (() => void) | undefined
 
-  private constructor(client: NativeClient, listener: EventListener | undefined, failed: { readonly last?: unknown } = {}) {
+  private constructor(client: NativeClient, listener: EventListener | undefined, { functions, checkEnvironment }: Partial<Connection> = {}) {
     this.#native = client
     this.#listeners = listener === undefined ? [] : [listener]
-    this.#failed = failed
+    this.#functions = functions ?? new Functions()
+    this.#checkEnvironment = checkEnvironment
   }
 
   /**
@@ -99,6 +102,10 @@ export class Client {
    *
    * Nothing is called or read yet: credentials are looked up at the first call that needs them.
    *
+   * The environment is that of the process. A worker thread has a copy of its own, and so has a test file under jest: where that differs in a
+   * variable that is read, this and the first call are refused, rather than go to an account that was not meant. Give the option instead, or start
+   * the worker with `env: SHARE_ENV`.
+   *
    * ```ts
    * import { Client } from 'podrole'
    *
@@ -106,14 +113,16 @@ export class Client {
    * await client.close()
    * ```
    *
-   * @throws {@link PodroleError} of kind `invalid_input` that names the option.
+   * @throws {@link PodroleError} of kind `invalid_input` that names the option, or the variable.
    */
   static async connect(given?: ConnectOptions): Promise<Client> {
     const site = siteOf(Client.connect)
     try {
-      const { settings, credentials, accounts, defaults, token, onEvent, failed } = connectionOf(given)
+      const connection = connectionOf(given)
+      connection.checkEnvironment()
+      const { settings, credentials, accounts, defaults, token } = connection
       const client = await native.Client.connect(settings, credentials, accounts, defaults, token)
-      return new Client(client, onEvent, failed)
+      return new Client(client, connection.onEvent, connection)
     } catch (thrown) {
       throw at(site, errorOf(thrown))
     }
@@ -227,7 +236,7 @@ export class Client {
       throwIfAborted(stop, 'the signal was aborted before the answer')
       return made(JSON.parse(answer) as T)
     } catch (thrown) {
-      throw at(site, failureOf(thrown, { signal: stop, failed: this.#failed }))
+      throw at(site, failureOf(thrown, { signal: stop, functions: this.#functions }))
     } finally {
       unlisten?.()
     }
@@ -241,7 +250,7 @@ export class Client {
   ): Run {
     const run = Run.start({
       site,
-      failed: this.#failed,
+      functions: this.#functions,
       begin: (heed) => {
         const taken = options<RevokeOptions>(given, legal as readonly (keyof RevokeOptions)[])
         const stop = signal(taken.signal, 'options.signal')
@@ -269,6 +278,8 @@ export class Client {
     if (this.#native === undefined) {
       throw invalid('the client is closed', 'make another client')
     }
+    this.#checkEnvironment?.()
+    this.#checkEnvironment = undefined
     return this.#native
   }
 }

@@ -1,7 +1,8 @@
+import { type Asked, Functions } from './asked.js'
+import { checkEnvironment } from './environment.js'
 import { invalid, jsonOf, kindOf, readable, text } from './input.js'
 import { callable, flag, nearest, options, seconds } from './options.js'
 import type { EventListener } from './run.js'
-import { wordsOf } from './thrown.js'
 
 /** Credentials of AWS, as the AWS SDK for JavaScript v3 has them. */
 export interface AwsCredentials {
@@ -112,9 +113,6 @@ const LEGAL = [
   'kubernetesTimeout',
 ] as const
 
-/** A function as the native half asks it: it takes and gives JSON text, and never throws. */
-export type Asked = (question: string) => Promise<string>
-
 /** Everything that a connection is made from. */
 export interface Connection {
   /** What can be said as data. */
@@ -127,8 +125,9 @@ export interface Connection {
   /** Whether there are default credentials. */
   readonly defaults: boolean
   readonly token: Asked | undefined
-  /** What the caller's functions failed with last. */
-  readonly failed: { last?: unknown }
+  readonly functions: Functions
+  /** Throws when the environment that this thread sees is not the one that is used. */
+  readonly checkEnvironment: () => void
 }
 
 /** Checks the options of {@link Client.connect}, and takes functions and data apart. */
@@ -138,7 +137,13 @@ export function connectionOf(given: unknown): Connection {
 
 function connection(given: unknown): Connection {
   const taken = options<ConnectOptions>(given, LEGAL)
-  const failed: { last?: unknown } = {}
+  const config = kubeconfig(taken.kubeconfig)
+  const fromEnvironment = config === true || (typeof config === 'object' && config.path === undefined && config.text === undefined)
+  const also = [
+    ...(fromEnvironment ? ['KUBECONFIG'] : []),
+    ...(taken.inCluster === true ? ['KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT'] : []),
+  ]
+  const functions = new Functions()
   const byAccount = accounts(taken.accountCredentials)
   const fallback = provider(taken.credentials, 'options.credentials')
   const token = callable<TokenProvider>(taken.token, 'options.token')
@@ -156,7 +161,7 @@ function connection(given: unknown): Connection {
         endpointUrl: taken.endpointUrl,
         awsTimeout: seconds(taken.awsTimeout, 'options.awsTimeout'),
         awsAttempts: taken.awsAttempts,
-        kubeconfig: kubeconfig(taken.kubeconfig),
+        kubeconfig: config,
         inCluster: flag(taken.inCluster, 'options.inCluster'),
         allowAnyEndpoint: flag(taken.allowAnyEndpoint, 'options.allowAnyEndpoint'),
         kubernetesTimeout: seconds(taken.kubernetesTimeout, 'options.kubernetesTimeout'),
@@ -167,27 +172,20 @@ function connection(given: unknown): Connection {
     credentials:
       fallback === undefined && byAccount.size === 0
         ? undefined
-        : asked(failed, async (account) => {
-            const name = account === '' ? 'credentials' : `accountCredentials["${account}"]`
-            return credentialsOf(await (byAccount.get(account) ?? fallback)?.(), name)
-          }),
+        : functions.asked(
+            (account) => (account === '' ? 'credentials' : `accountCredentials["${account}"]`),
+            async (account, name) => credentialsOf(await (byAccount.get(account) ?? fallback)?.(), name),
+          ),
     accounts: [...byAccount.keys()],
     defaults: fallback !== undefined,
     token:
-      token && asked(failed, async (cluster) => tokenOf(await token(JSON.parse(cluster) as TokenRequest))),
-    failed,
-  }
-}
-
-/** Wraps a function of the caller so that what it throws becomes an answer too. */
-function asked(failed: { last?: unknown }, answer: (question: string) => Promise<unknown>): Asked {
-  return async (question) => {
-    try {
-      return JSON.stringify({ value: await answer(question) })
-    } catch (thrown) {
-      failed.last = thrown
-      return JSON.stringify({ failure: wordsOf(thrown) })
-    }
+      token &&
+      functions.asked(
+        () => 'token',
+        async (cluster) => tokenOf(await token(JSON.parse(cluster) as TokenRequest)),
+      ),
+    functions,
+    checkEnvironment: () => checkEnvironment(taken, also),
   }
 }
 
@@ -239,6 +237,9 @@ function credentialsOf(value: unknown, name: string) {
     if (typeof given !== 'string' || given === '') {
       throw invalid(`${name}.${key} must be a string that is not empty, this is ${kindOf(given)}`)
     }
+    if (/\p{Cc}/u.test(given)) {
+      throw invalid(`${name}.${key} holds a line break or another control character`, 'trim it')
+    }
     return given
   }
   return {
@@ -269,7 +270,7 @@ function endOf(value: unknown, path: string): number | undefined {
   return time / 1000
 }
 
-function kubeconfig(value: unknown): unknown {
+function kubeconfig(value: unknown): boolean | string | { path?: unknown; context?: unknown; text?: string } | undefined {
   if (value === undefined || typeof value === 'boolean' || typeof value === 'string') {
     return value === false ? undefined : value
   }

@@ -1,6 +1,6 @@
 // Generated from bindings-node/src by generate-types.mjs: do not edit.
 
-import type { Asked } from './connection.js'
+import type { Asked } from './asked.js'
 
 /** A client. Cheap to drop; work that began goes on. */
 export interface Client {
@@ -119,6 +119,8 @@ export interface Native {
   reportIntoResult(report: string): void
   /** The version of the core. */
   version(): string
+  /** The environment of the process, which `process.env` need not be: as a JSON object. */
+  environment(): string
   Client: {
     /** A client of real services: see [`connect`](crate::connect::connect). */
     connect(settings: string, credentials: Asked | undefined | null, accounts: Array<string>, defaults: boolean, token?: Asked | undefined | null): Promise<Client>

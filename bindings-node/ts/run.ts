@@ -1,3 +1,4 @@
+import type { Functions } from './asked.js'
 import { at, errorOf, frozen, type Site } from './call.js'
 import { PodroleError } from './errors.js'
 import type { Event } from './events.js'
@@ -12,7 +13,7 @@ export type EventListener = (event: Event) => void
 /** @internal What a run is made from. */
 export interface RunStart {
   readonly site: Site
-  readonly failed: Outside['failed']
+  readonly functions: Functions
   /** Checks the input, lets the run heed the signal, and begins the native work. */
   begin(heed: (signal: AbortSignalLike | undefined) => void): { work: NativeWork; listeners: readonly EventListener[] }
 }
@@ -143,7 +144,7 @@ export class Run implements Promise<Receipt>, AsyncIterable<Event> {
       }
       return Receipt.of(JSON.parse(await work.answer()) as ReceiptData)
     } catch (thrown) {
-      throw at(start.site, failureOf(thrown, { signal: heeded, failed: start.failed }))
+      throw at(start.site, failureOf(thrown, { signal: heeded, functions: start.functions }))
     } finally {
       unlisten?.()
       this.#work = undefined
@@ -185,18 +186,17 @@ export class Run implements Promise<Receipt>, AsyncIterable<Event> {
 /** What may have ended a call from outside: then its reason is the cause. */
 export interface Outside {
   readonly signal: AbortSignalLike | undefined
-  /** What the caller's functions for credentials and tokens failed with last. */
-  readonly failed: { readonly last?: unknown }
+  readonly functions: Functions
 }
 
 /** The error of a call that something outside may have ended. */
-export function failureOf(thrown: unknown, { signal, failed }: Outside): PodroleError {
+export function failureOf(thrown: unknown, { signal, functions }: Outside): PodroleError {
   const error = errorOf(thrown)
   if (error === thrown) {
     return error
   }
   if (error.kind === 'cancelled' && isAborted(signal)) {
-    return errorOf(thrown, reasonOf(signal))
+    return errorOf(thrown, { cause: reasonOf(signal) })
   }
-  return error.kind === 'credentials' && failed.last !== undefined ? errorOf(thrown, failed.last) : error
+  return errorOf(thrown, functions.explain(error))
 }
