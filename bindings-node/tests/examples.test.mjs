@@ -1,4 +1,4 @@
-// Runs examples/node, which lie in `examples` here; `deploy.ts` was compiled by scripts/test-node.
+// Runs examples/node, which lie in `examples` here; `deploy.mts` was compiled by scripts/test-node.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -35,17 +35,17 @@ test('tooling.test.mjs', () => {
   assert.match(out, /^# pass 4$/m)
 })
 
-test('deploy.ts, simulated', () => {
-  const { status, out, err } = run('built/deploy.js', 'grant.yaml', '--simulated', '--yes')
+test('deploy.mts, simulated', () => {
+  const { status, out, err } = run('built/deploy.mjs', 'grant.yaml', '--simulated', '--yes')
   assert.equal(status, 0, err)
   assert.match(out, /3 to add, 1 to change, 0 to remove/)
   assert.match(out, /10 passed/)
 })
 
-test('deploy.ts says what is wrong', () => {
-  assert.equal(run('built/deploy.js').status, 2)
-  const absent = run('built/deploy.js', 'no-such-file.yaml', '--simulated')
+test('deploy.mts says what is wrong', () => {
+  assert.equal(run('built/deploy.mjs').status, 2)
+  const absent = run('built/deploy.mjs', 'no-such-file.yaml', '--simulated')
   assert.equal(absent.status, 1)
-  assert.match(absent.err, /^not_found: /)
-  assert.equal(run('built/deploy.js', 'grant.yaml', '--simulated').status, 3, 'nobody agrees')
+  assert.match(absent.err, /^not_found: .*no-such-file\.yaml: /)
+  assert.equal(run('built/deploy.mjs', 'grant.yaml', '--simulated').status, 3, 'nobody agrees')
 })

@@ -301,7 +301,9 @@ test("a signal of the caller's own making costs no receipt, whatever it throws o
   // One that tells twice has asked once: the step in flight finishes.
   let tell
   const twice = own({ aborted: false, addEventListener: (_, listener) => { tell = listener }, reason: 'mine' })
-  const run = simulated().client.apply(seed, {
+  const slow = simulated()
+  slow.memory.setLatency(0.02)
+  const run = slow.client.apply(seed, {
     signal: twice,
     onEvent({ kind }) {
       if (kind === 'step_started') {

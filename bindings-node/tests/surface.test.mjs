@@ -56,11 +56,26 @@ test('what is printed is for people', async () => {
   assert.match(inspect(error), /remedy: /)
 })
 
+test('an error is written to JSON with everything that it says, the receipt too', async () => {
+  const { client, memory } = simulated()
+  memory.script({ operation: 'iam:AttachRolePolicy', effect: { type: 'denied' } })
+  const error = await failure('permission_denied', client.apply(seed))
+  const { receipt, ...said } = JSON.parse(JSON.stringify(error))
+  assert.deepEqual(said, {
+    name: 'PodroleError', kind: 'permission_denied', code: 'PODROLE_PERMISSION_DENIED', message: error.message, operation: 'iam:AttachRolePolicy',
+    resource: error.resource, awsCode: 'AccessDenied', action: 'iam:AttachRolePolicy', remedy: error.remedy, retry: 'never', retryable: false,
+    conflicts: [], leftovers: error.leftovers,
+  })
+  assert.deepEqual(podrole.Receipt.fromJson(receipt), error.receipt)
+  assert.ok(error.stack.startsWith(`PodroleError: ${error.resource}: ${error.message}\n`), error.stack)
+})
+
 test('an error of the package can be made by tests of others', () => {
   const cause = new Error('beneath')
   const error = new podrole.PodroleError({ kind: 'throttled', message: 'slow down', retry: 'exhausted' }, { cause })
   assert.equal(error.name, 'PodroleError')
   assert.equal(String(error), 'PodroleError: slow down')
+  assert.equal(String(new podrole.PodroleError({ kind: 'not_found', message: 'it does not exist', resource: 'role r' })), 'PodroleError: role r: it does not exist')
   assert.equal(error.retryable, true)
   assert.equal(error.cause, cause)
   assert.deepEqual(error.leftovers, { state: 'none' })

@@ -18,7 +18,7 @@ export function siteOf(below: (...args: never[]) => unknown): Site {
 export function at(site: Site, error: PodroleError): PodroleError {
   const frames = site.stack?.indexOf('\n    at ') ?? -1
   if (frames >= 0) {
-    error.stack = `${error.name}: ${error.message}${site.stack?.slice(frames)}`
+    error.stack = `${String(error)}${site.stack?.slice(frames)}`
   }
   return error
 }

@@ -88,8 +88,23 @@ export interface ErrorPayload {
   readonly leftovers?: Leftovers
 }
 
+/** A {@link PodroleError} as plain data: what `JSON.stringify` writes of it. */
+export interface ErrorData extends ErrorPayload {
+  /** `PodroleError`. */
+  readonly name: string
+  /** The kind as Node writes its codes. */
+  readonly code: string
+  /** Whether calling again can help. */
+  readonly retryable: boolean
+  /** The receipt of the run that failed. */
+  readonly receipt?: Receipt | undefined
+}
+
 /**
  * A failure of podrole: the only error that the package's functions throw and reject with.
+ *
+ * `message` is the words alone; `String(error)`, and what is printed of an error, name the thing that it was about as well. Where a program may hold
+ * two copies of the package, `error.name` and `error.code` tell what `instanceof` cannot.
  *
  * ```ts
  * import { Client, PodroleError } from 'podrole'
@@ -134,7 +149,10 @@ export class PodroleError extends Error {
   readonly conflicts: readonly FieldConflict[]
   /** What a failed or cancelled run left behind. */
   readonly leftovers: Leftovers
-  /** The receipt of the run that failed; not among the properties that are printed, since it is long. */
+  /**
+   * The receipt of the run that failed; absent when it ended before there was a step to begin. It is not among the properties that are printed, since
+   * it is long.
+   */
   declare readonly receipt: Receipt | undefined
 
   /**
@@ -156,6 +174,17 @@ export class PodroleError extends Error {
     this.conflicts = payload.conflicts ?? []
     this.leftovers = payload.leftovers ?? { state: 'none' }
     Object.defineProperty(this, 'receipt', { value: options.receipt, enumerable: false })
+  }
+
+  /** `PodroleError: role connections-role-test: access denied`: the thing that it was about, and the message. */
+  override toString(): string {
+    return `${this.name}: ${this.resource === undefined ? '' : `${this.resource}: `}${this.message}`
+  }
+
+  /** Everything that it says, with the message and the receipt. The cause may be anything, and is left out. */
+  toJSON(): ErrorData {
+    // What is absent is not set.
+    return Object.assign({ name: this.name, message: this.message }, this, { receipt: this.receipt }) as ErrorData
   }
 
   static {

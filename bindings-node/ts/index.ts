@@ -22,6 +22,7 @@ export type {
 } from './connection.js'
 export type { NewPolicyDocument, PolicyDocument, PolicyStatement } from './document.js'
 export {
+  type ErrorData,
   type ErrorKind,
   type ErrorPayload,
   type FieldConflict,

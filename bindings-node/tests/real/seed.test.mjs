@@ -197,7 +197,7 @@ describe('the worked example', () => {
   })
 
   test('the deployment script of the examples', async () => {
-    const script = fileURLToPath(new URL('../examples/built/deploy.js', import.meta.url))
+    const script = fileURLToPath(new URL('../examples/built/deploy.mjs', import.meta.url))
     const file = fileURLToPath(new URL('../examples/grant.yaml', import.meta.url))
     const args = [script, file, '--yes', '--region', region, '--endpoint-url', world.front.endpoint]
     const env = { PATH: process.env.PATH, AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey }

@@ -1,6 +1,6 @@
 // Applies the grants of a file to real clusters:
 //
-//   node deploy.ts grant.yaml [--yes] [--kubeconfig FILE] [--region REGION] [--endpoint-url URL] [--simulated]
+//   node deploy.mts grant.yaml [--yes] [--kubeconfig FILE] [--region REGION] [--endpoint-url URL] [--simulated]
 //
 // Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing was done because nobody agreed.
 
@@ -23,7 +23,7 @@ const { values, positionals } = parseArgs({
 })
 const [file] = positionals
 if (file === undefined) {
-  console.error('usage: deploy.ts grant.yaml [--yes] [--kubeconfig FILE] [--region REGION] [--endpoint-url URL] [--simulated]')
+  console.error('usage: deploy.mts grant.yaml [--yes] [--kubeconfig FILE] [--region REGION] [--endpoint-url URL] [--simulated]')
   process.exit(2)
 }
 
@@ -84,7 +84,8 @@ async function deploy(client: Client, grant: Grant): Promise<number> {
 }
 
 function explain(error: PodroleError): void {
-  console.error(`${error.kind}: ${error.message}`)
+  const about = error.resource === undefined ? '' : `${error.resource}: `
+  console.error(`${error.kind}: ${about}${error.message}`)
   if (error.action !== undefined) {
     console.error(`  missing permission: ${error.action}`)
   }
