@@ -268,6 +268,97 @@ test('worlds, faults and the rest of podrole/testing', async () => {
   assert.deepEqual(memory.world(), new Memory().world())
 })
 
+test('what is wrong with a world, a fault or a receipt is named by its path', async () => {
+  const { client, memory } = simulated()
+  const receipt = JSON.parse(JSON.stringify(await client.apply(seed)))
+  const arn = Object.keys(World.seed().clusters)[0]
+  const world = (change) => {
+    const world = World.seed()
+    change(world.clusters[arn].namespaces['devops-aurora-1'], world)
+    return world
+  }
+  const place = `clusters[${JSON.stringify(arn)}].namespaces["devops-aurora-1"]`
+  for (const [work, words] of [
+    [() => new Memory({ account: 5 }), 'account: unknown key; did you mean `accounts`?'],
+    [() => new Memory({ accounts: 5 }), 'accounts: invalid type: integer `5`, expected a map'],
+    [() => new Memory({ schemaVersion: 9 }), 'this is not a world: schemaVersion 9 is not known'],
+    [() => new Memory(world((namespace) => { namespace.deployment = {} })), `${place}.deployment: unknown key; did you mean \`deployments\`?`],
+    [() => World.fromJson(world((namespace) => { namespace.deployments['connections-app'].paused = 'é' })), `${place}.deployments["connections-app"].paused: invalid type: string "é", expected a boolean`],
+    [() => World.comparable(world((namespace) => { namespace.pods = { p: { labels: { 'é"': '{' } } } })), `${place}.pods.p: missing field \`serviceAccount\``],
+    [() => memory.edit((held) => { held.file = {} }), 'file: unknown key; did you mean `files`?'],
+    [() => memory.edit(() => world((_, held) => { held.accounts['204393242335'].roles = { r: { trust: {}, attachedPolicies: ['a', 7] } } })), 'accounts["204393242335"].roles.r.'],
+    [() => memory.script({ operation: 'iam:CreateRole', effect: { type: 'denyed' } }), 'effect.type: unknown value "denyed"; did you mean `denied`?'],
+    [() => memory.script({ operation: 'iam:CreateRole', efect: { type: 'denied' } }), 'efect: unknown key; did you mean `effect`?'],
+    [() => memory.script({ operation: 'iam:CreateRole' }), 'this is not a fault: missing field `effect`'],
+    [() => memory.script({ operation: 'iam:CreatRole', effect: { type: 'denied' } }), 'operation: there is no call "iam:CreatRole"; did you mean `iam:CreateRole`?'],
+    [() => memory.script({ operation: 'ec2:*', effect: { type: 'denied' } }), 'operation: there is no call "ec2:*"'],
+    [() => memory.script({ operation: 'iam:*', nth: 0, effect: { type: 'denied' } }), 'nth must be a whole number from 1, this is 0'],
+    [() => memory.assumeRoleWithWebIdentity(arn, 'ns/name/extra', arn), 'serviceAccount must be namespace/name, this is the string "ns/name/extra"'],
+    [() => Receipt.fromJson({ ...receipt, step: 1 }), 'step: unknown key; did you mean `steps`?'],
+    [() => client.revoke(seed, { receipt: { ...receipt, steps: [receipt.steps[0], { ...receipt.steps[1], durationMs: '1' }] } }), 'steps[1].durationMs: invalid type'],
+  ]) {
+    const error = await failure('invalid_input', work)
+    assert.ok(error.message.startsWith(words), `${error.message}\n${words}`)
+    assert.ok(error.stack.includes('bad-input.test.mjs'), error.stack)
+  }
+  assert.deepEqual(new Memory({}).world(), new Memory({ schemaVersion: 1, accounts: {}, clusters: {} }).world())
+})
+
+test('what podrole gives is told apart from the grant that is wanted', async () => {
+  const { client } = simulated()
+  const plan = await client.plan(seed)
+  const receipt = await client.apply(plan)
+  const report = await client.verify(seed)
+  for (const [given, name, remedy] of [
+    [plan, 'a plan', /plan\.grants\[0\]/],
+    [receipt, 'a receipt', /`plan` of the receipt/],
+    [report, 'a report', /the grant that was verified/],
+  ]) {
+    for (const value of [given, JSON.parse(JSON.stringify(given))]) {
+      for (const work of [
+        () => client.plan(value),
+        () => client.verify(value),
+        () => client.planRevoke(value),
+        () => client.revoke(value),
+        () => Grant.from(value),
+        () => Grant.toYaml(value),
+        ...(given === plan ? [] : [() => client.apply(value)]),
+      ]) {
+        const error = await failure('invalid_input', work)
+        assert.match(error.message, new RegExp(`^the (plan or )?grant must be a grant, this is ${name}$`))
+        assert.match(error.remedy, remedy)
+      }
+    }
+  }
+  assert.ok((await client.apply(receipt.plan).catch((error) => error)).kind === 'plan_stale', 'its plan can be given')
+})
+
+test('a proxy that was revoked is input like any other, and long names are cut', async () => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  const { client, memory } = simulated()
+  for (const work of [
+    () => client.plan(proxy),
+    () => client.apply(proxy),
+    () => client.plan(seed, proxy),
+    () => client.plan(seed, { signal: proxy }),
+    () => client.plan({ ...seed, role: proxy }),
+    () => client.revoke(seed, { receipt: proxy }),
+    () => Client.inMemory(proxy),
+    () => Client.connect({ credentials: proxy }),
+    () => Plan.fromJson(proxy),
+    () => trustDocument(proxy, proxy),
+    () => s3Policy('aws', proxy, 'read'),
+    () => new Memory(proxy),
+    () => memory.script(proxy),
+    () => memory.edit(() => proxy),
+  ]) {
+    await failure('invalid_input', work)
+  }
+  const error = await failure('invalid_input', () => Grant.from({ ...seed, role: { name: 'r', tags: { ['k'.repeat(10_000)]: 7n } } }))
+  assert.ok(error.message.length < 200, error.message)
+})
+
 test('what a change of the world throws comes out as it is, and nothing is changed', () => {
   const memory = new Memory()
   const mine = new Error('mine')

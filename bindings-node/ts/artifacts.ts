@@ -1,7 +1,7 @@
 import { call } from './call.js'
 import type { NewPolicyDocument } from './document.js'
 import type { S3Access } from './grant.js'
-import { described, invalid, text } from './input.js'
+import { described, invalid, readable, text } from './input.js'
 import { native } from './native.js'
 
 /**
@@ -72,10 +72,10 @@ export function dataSyncStatement(roleArn: string, sourceAccount?: string, exter
  */
 export function s3Policy(partition: string, buckets: readonly string[], access: S3Access): NewPolicyDocument {
   return call(s3Policy, () => {
-    if (!Array.isArray(buckets)) {
+    if (!readable('buckets', () => Array.isArray(buckets))) {
       throw invalid(`buckets must be an array, this is ${described(buckets)}`)
     }
-    const names = Array.from(buckets, (bucket, index) => text(bucket, `buckets[${index}]`))
+    const names = readable('buckets', () => Array.from(buckets, (bucket, index) => text(bucket, `buckets[${index}]`)))
     return document(native.s3Policy(text(partition, 'partition'), names, JSON.stringify(text(access, 'access'))))
   })
 }

@@ -5,10 +5,11 @@ import { at, errorOf, type Site, siteOf } from './call.js'
 import { PodroleError } from './errors.js'
 import { type Connection, type ConnectOptions, connectionOf } from './connection.js'
 import type { GrantInput } from './grant-input.js'
-import { dataOf, described, invalid, jsonOf } from './input.js'
+import { dataOf, described, grantText, invalid, jsonOf, readable } from './input.js'
 import { Memory } from './memory.js'
 import { native, type NativeClient, type NativeWork } from './native.js'
 import { callable, flag, options, seconds } from './options.js'
+import { handed } from './place.js'
 import { Plan, type PlanData } from './plan.js'
 import { Receipt, type ReceiptData } from './receipt.js'
 import { Report, type ReportData } from './report.js'
@@ -24,8 +25,8 @@ export interface CallOptions {
 /** Options of {@link Client.apply}. */
 export interface ApplyOptions {
   /**
-   * Cancels the run, as {@link Run.cancel} does: the step in flight finishes, no further one starts, and the run rejects with the receipt.
-   * Already aborted, nothing is called at all.
+   * Cancels the run, as one {@link Run.cancel} does: the step in flight finishes, no further one starts, and the run rejects, with the receipt once
+   * there was a step to begin. Already aborted, nothing is called at all.
    */
   readonly signal?: AbortSignalLike | undefined
   /** After the writes, wait at most so many seconds until the rollouts are complete. Default: return when the writes are accepted. */
@@ -135,7 +136,7 @@ export class Client {
    */
   static inMemory(memory: Memory, given: InMemoryOptions = {}): Client {
     try {
-      if (!(memory instanceof Memory)) {
+      if (!readable('memory', () => memory instanceof Memory)) {
         throw invalid(`memory must be a Memory of podrole/testing, this is ${described(memory)}`)
       }
       const { owner, propagation, onEvent } = options<InMemoryOptions>(given, ['owner', 'propagation', 'onEvent'])
@@ -154,7 +155,7 @@ export class Client {
    * be known to fail before the first write.
    */
   async plan(grant: GrantInput, options?: CallOptions): Promise<Plan> {
-    return this.#read(siteOf(this.plan), options, (client) => client.plan(jsonOf(grant, 'the grant')), Plan.of)
+    return this.#read(siteOf(this.plan), options, (client) => client.plan(grantText(grant)), Plan.of)
   }
 
   /**
@@ -163,14 +164,15 @@ export class Client {
    * A plan that was made earlier is compared with the world first, and refused as `plan_stale` when it moved.
    *
    * @returns The run: await it for the receipt, iterate over it for the events. It rejects with a {@link PodroleError} that has `leftovers`
-   * and `receipt`.
+   * and, once there was a step to begin, `receipt`.
    */
   apply(planOrGrant: Plan | PlanData | GrantInput, options?: ApplyOptions): Run {
     return this.#run(siteOf(this.apply), options, ['signal', 'wait', 'onEvent'], (client, settings) => {
       const data = dataOf(planOrGrant, 'the plan or grant')
-      const json = JSON.stringify(data)
       // What `JSON.parse` made of a saved plan is a plan as well.
-      return 'verb' in data && 'steps' in data ? client.applyPlan(json, settings) : client.apply(json, settings)
+      return 'verb' in data && 'steps' in data
+        ? client.applyPlan(JSON.stringify(data), settings)
+        : client.apply(grantText(data, 'the plan or grant'), settings)
     })
   }
 
@@ -181,7 +183,7 @@ export class Client {
    * @throws {@link PodroleError} of kind `invalid_input`, and of any kind for what the reads met.
    */
   async verify(grant: GrantInput, options?: CallOptions): Promise<Report> {
-    return this.#read(siteOf(this.verify), options, (client) => client.verify(jsonOf(grant, 'the grant')), Report.of)
+    return this.#read(siteOf(this.verify), options, (client) => client.verify(grantText(grant)), Report.of)
   }
 
   /**
@@ -190,7 +192,7 @@ export class Client {
    * @throws {@link PodroleError} as {@link Client.plan}.
    */
   async planRevoke(grant: GrantInput, options?: CallOptions): Promise<Plan> {
-    return this.#read(siteOf(this.planRevoke), options, (client) => client.planRevoke(jsonOf(grant, 'the grant')), Plan.of)
+    return this.#read(siteOf(this.planRevoke), options, (client) => client.planRevoke(grantText(grant)), Plan.of)
   }
 
   /**
@@ -201,9 +203,9 @@ export class Client {
     const legal = ['signal', 'wait', 'onEvent', 'receipt', 'removeProvider'] as const
     return this.#run<RevokeOptions>(siteOf(this.revoke), options, legal, (client, settings, { receipt }) =>
       client.revoke(
-        jsonOf(grant, 'the grant'),
+        grantText(grant),
         settings,
-        receipt === undefined ? undefined : jsonOf(receipt, 'options.receipt'),
+        receipt === undefined ? undefined : handed(jsonOf(receipt, 'options.receipt'), native.receiptFromJson),
       ),
     )
   }

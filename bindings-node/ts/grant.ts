@@ -1,7 +1,7 @@
 import { at, call, errorOf, siteOf } from './call.js'
 import type { PolicyDocument } from './document.js'
 import type { GrantInput } from './grant-input.js'
-import { jsonOf, text } from './input.js'
+import { grantText, text } from './input.js'
 import { native } from './native.js'
 
 /** How pods get the role's credentials. Later versions add Pod Identity. */
@@ -209,7 +209,7 @@ export const Grant = {
    * @throws {@link PodroleError} of kind `invalid_input` that names the property's path, and for an unknown one the nearest legal name.
    */
   from(input: GrantInput): Grant {
-    return call(Grant.from, () => JSON.parse(native.grantFromValue(jsonOf(input, 'the grant'))) as Grant)
+    return call(Grant.from, () => JSON.parse(native.grantFromValue(grantText(input))) as Grant)
   },
 
   /**
@@ -252,6 +252,6 @@ export const Grant = {
 
   /** Writes a grant as YAML, which {@link Grant.fromYaml} reads back. Errors as {@link Grant.from}. */
   toYaml(grant: GrantInput): string {
-    return call(Grant.toYaml, () => native.grantToYaml(native.grantFromValue(jsonOf(grant, 'the grant'))))
+    return call(Grant.toYaml, () => native.grantToYaml(native.grantFromValue(grantText(grant))))
   },
 } as const

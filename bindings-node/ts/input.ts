@@ -5,6 +5,9 @@ import { PodroleError } from './errors.js'
 /** How deep objects may be nested: more than any grant or world, and far less than a stack holds. */
 const LEVELS = 100
 
+/** How much of a text is shown. */
+const SHOWN = 60
+
 /**
  * The JSON text of an object that a caller hands over. Only what JSON can hold passes; the error names the place of everything else.
  *
@@ -16,11 +19,30 @@ export function jsonOf(value: unknown, what: string): string {
 
 /** A copy of an object that a caller hands over, made of plain data alone. Errors as {@link jsonOf}. */
 export function dataOf(value: unknown, what: string): object {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid(`${what} must be an object, this is ${described(value)}`)
-  }
   // A proxy can throw at anything.
-  return readable(what, () => plain(value, what, []) as object)
+  return readable(what, () => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw invalid(`${what} must be an object, this is ${described(value)}`)
+    }
+    return plain(value, what, []) as object
+  })
+}
+
+/** The JSON text of a grant; what podrole itself gives is no grant, and named. Errors as {@link jsonOf}. */
+export function grantText(value: unknown, what = 'the grant'): string {
+  const data = dataOf(value, what)
+  const [given, remedy] =
+    'steps' in data
+      ? 'plan' in data
+        ? ['a receipt', 'give the grant, or to `apply` the `plan` of the receipt']
+        : ['a plan', 'give it to `apply`, or here the grant that it was made from: `plan.grants[0]`']
+      : 'checks' in data
+        ? ['a report', 'give the grant that was verified']
+        : []
+  if (given !== undefined) {
+    throw invalid(`${what} must be a grant, this is ${given}`, remedy)
+  }
+  return JSON.stringify(data)
 }
 
 function plain(value: unknown, path: string, above: object[]): unknown {
@@ -93,8 +115,8 @@ function read(value: object, key: string | number, path: string): unknown {
 
 /** The path of a property. */
 export function below(path: string, key: string): string {
-  if (!/^[A-Za-z_$][\w$]*$/.test(key)) {
-    return `${path}[${JSON.stringify(key)}]`
+  if (!/^[A-Za-z_$][\w$]*$/.test(key) || key.length > SHOWN) {
+    return `${path}[${JSON.stringify(cut(key))}]`
   }
   return path === '' ? key : `${path}.${key}`
 }
@@ -116,7 +138,7 @@ export function described(value: unknown): string {
     case 'undefined':
       return 'undefined'
     case 'string':
-      return `the string ${JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)}`
+      return `the string ${JSON.stringify(cut(value))}`
     case 'number':
     case 'boolean':
       return `${value}`
@@ -124,11 +146,24 @@ export function described(value: unknown): string {
       if (value === null) {
         return 'null'
       }
-      const kind = Object.prototype.toString.call(value).slice('[object '.length, -1)
+      const kind = tagOf(value)
       return kind === 'Object' ? 'an object' : /^[AEIOU]/.test(kind) ? `an ${kind}` : `a ${kind}`
     }
     default:
       return `a ${typeof value}`
+  }
+}
+
+function cut(text: string): string {
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text
+}
+
+function tagOf(value: object): string {
+  try {
+    return Object.prototype.toString.call(value).slice('[object '.length, -1)
+  } catch {
+    // A proxy that was revoked, or whose handler throws.
+    return 'Proxy'
   }
 }
 

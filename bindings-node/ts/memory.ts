@@ -1,8 +1,10 @@
 import { call } from './call.js'
-import { described, invalid, jsonOf, text } from './input.js'
+import { dataOf, described, invalid, text } from './input.js'
 import { native, type NativeMemory, type NativeStop } from './native.js'
-import { seconds } from './options.js'
-import { World, type WorldInput } from './world.js'
+import { OPERATIONS } from './operations.js'
+import { nearest, seconds } from './options.js'
+import { handed } from './place.js'
+import { World, type WorldInput, worldText } from './world.js'
 import type { ErrorKind } from './errors.js'
 
 /** A call that the simulation received. */
@@ -114,7 +116,7 @@ export class Memory {
    * @throws {@link PodroleError} of kind `invalid_input` for what is no world.
    */
   constructor(world: WorldInput = World.seed()) {
-    this.#native = call(Memory as never, () => new native.Memory(jsonOf(world, 'the world')))
+    this.#native = call(Memory as never, () => handed(worldText(world), (json) => new native.Memory(json)))
   }
 
   /** @internal */
@@ -143,7 +145,7 @@ export class Memory {
       const before = this.#native.world()
       const draft = JSON.parse(before) as World
       const after = change(draft) ?? draft
-      if (call(this.edit, () => this.#native.replace(before, jsonOf(after, 'the world')))) {
+      if (call(this.edit, () => handed(worldText(after), (json) => this.#native.replace(before, json)))) {
         return
       }
     }
@@ -172,9 +174,22 @@ export class Memory {
     call(this.setLag, () => this.#native.setLag(seconds(lag, 'lag') ?? 0))
   }
 
-  /** Adds a fault. Of several that cover a call, the one added first is played. */
+  /**
+   * Adds a fault. Of several that cover a call, the one added first is played.
+   *
+   * @throws {@link PodroleError} of kind `invalid_input` for what is no fault, and for one that no call could meet.
+   */
   script(fault: Fault): void {
-    call(this.script, () => this.#native.script(jsonOf(fault, 'the fault')))
+    call(this.script, () => {
+      const data = dataOf(fault, 'the fault') as { operation?: unknown; nth?: unknown }
+      if (typeof data.operation === 'string') {
+        check(data.operation)
+      }
+      if (typeof data.nth === 'number') {
+        count(data.nth)
+      }
+      handed(JSON.stringify(data), (json) => this.#native.script(json))
+    })
   }
 
   /** Forgets all faults and stops. */
@@ -229,7 +244,10 @@ export class Memory {
     audience = 'sts.amazonaws.com',
   ): AssumedRole {
     return call(this.assumeRoleWithWebIdentity, () => {
-      const [namespace = '', name = ''] = text(serviceAccount, 'serviceAccount').split('/')
+      const [namespace = '', name = '', ...more] = text(serviceAccount, 'serviceAccount').split('/')
+      if (namespace === '' || name === '' || more.length > 0) {
+        throw invalid(`serviceAccount must be namespace/name, this is ${described(serviceAccount)}`)
+      }
       const assumed = this.#native.assumeRoleWithWebIdentity(
         text(cluster, 'cluster'),
         namespace,
@@ -239,6 +257,20 @@ export class Memory {
       )
       return JSON.parse(assumed) as AssumedRole
     })
+  }
+}
+
+/** Refuses an operation that there is not: its fault would never be played. */
+function check(operation: string): void {
+  const matches = operation.endsWith('*')
+    ? OPERATIONS.some((name) => name.startsWith(operation.slice(0, -1)))
+    : OPERATIONS.includes(operation)
+  if (!matches) {
+    const near = nearest(operation, OPERATIONS)
+    throw invalid(
+      `operation: there is no call ${JSON.stringify(operation)}${near === undefined ? '' : `; did you mean \`${near}\`?`}`,
+      'write it as `calls()` gives it, or a beginning of it and a star',
+    )
   }
 }
 

@@ -2,6 +2,7 @@ import { call, frozen } from './call.js'
 import type { ErrorPayload } from './errors.js'
 import { textOf } from './input.js'
 import { native } from './native.js'
+import { handed } from './place.js'
 import { Plan, type PlanData, type Verb } from './plan.js'
 
 /** What became of a step. Later versions add kinds: keep a default branch. */
@@ -109,7 +110,9 @@ export class Receipt implements ReceiptData {
    * @throws {@link PodroleError} of kind `invalid_input` when it is not a receipt, has unknown fields, or is of another schema version.
    */
   static fromJson(json: string | ReceiptData): Receipt {
-    return call(Receipt.fromJson, () => new Receipt(JSON.parse(native.receiptFromJson(textOf(json, 'the receipt'))) as ReceiptData))
+    return call(Receipt.fromJson, () => {
+      return new Receipt(JSON.parse(handed(textOf(json, 'the receipt'), native.receiptFromJson)) as ReceiptData)
+    })
   }
 
   /** Whether the run was for `apply` or for `revoke`. */

@@ -1,8 +1,9 @@
 import { call } from './call.js'
 import type { PolicyDocument } from './document.js'
 import type { WorkloadKind } from './grant.js'
-import { jsonOf, textOf } from './input.js'
+import { dataOf, text } from './input.js'
 import { native } from './native.js'
+import { handed } from './place.js'
 
 /** Names and what they stand for. */
 type Texts = Record<string, string>
@@ -259,7 +260,7 @@ export const World = {
    * @throws {@link PodroleError} of kind `invalid_input` for what is no world.
    */
   comparable(world: WorldInput): World {
-    return call(World.comparable, () => JSON.parse(native.comparableWorld(jsonOf(world, 'the world'))) as World)
+    return call(World.comparable, () => JSON.parse(handed(worldText(world), native.comparableWorld)) as World)
   },
 
   /**
@@ -268,6 +269,11 @@ export const World = {
    * @throws {@link PodroleError} of kind `invalid_input` for what is no world.
    */
   fromJson(json: string | WorldInput): World {
-    return call(World.fromJson, () => JSON.parse(native.worldFromJson(textOf(json, 'the world'))) as World)
+    return call(World.fromJson, () => JSON.parse(handed(worldText(json), native.worldFromJson)) as World)
   },
 } as const
+
+/** The JSON text of a world, or of what was written as one: an object needs no version. */
+export function worldText(world: unknown): string {
+  return typeof world === 'string' ? text(world, 'the world') : JSON.stringify({ schemaVersion: 1, ...dataOf(world, 'the world') })
+}

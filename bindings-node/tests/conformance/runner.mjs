@@ -7,6 +7,8 @@ import { Memory, World } from 'podrole/testing'
 import { checkStep } from './expect.mjs'
 import { edited, only } from './json.mjs'
 
+const scripted = new Memory({})
+
 /** Runs a case; throws where it does not hold. */
 export async function runCase(index, definition) {
   only(definition, ['name', 'why', 'world', 'edits', 'client', 'grants', 'steps'])
@@ -18,6 +20,11 @@ export async function runCase(index, definition) {
     } catch (error) {
       throw new Error(`step ${number + 1}: ${error.message}`, { cause: error })
     }
+    // A fault can be played at every call that there is.
+    for (const { operation } of run.memory.calls()) {
+      scripted.script({ operation, effect: { type: 'denied' } })
+    }
+    scripted.clearFaults()
   }
 }
 
