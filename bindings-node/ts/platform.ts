@@ -13,8 +13,13 @@ export function platform(): string {
 
 function isMusl(): boolean {
   const report = process.report as typeof process.report & { excludeNetwork?: boolean }
+  const { excludeNetwork = false } = report
   // Otherwise the report looks up the names of open connections.
   report.excludeNetwork = true
-  const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } }
-  return header?.glibcVersionRuntime === undefined
+  try {
+    const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } }
+    return header?.glibcVersionRuntime === undefined
+  } finally {
+    report.excludeNetwork = excludeNetwork
+  }
 }
