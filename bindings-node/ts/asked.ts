@@ -40,7 +40,7 @@ export class Functions {
   }
 
   /** What the functions have to do with an error: what one of them threw is its cause, and one that still owes its answer is named. */
-  explain({ kind, message }: PodroleError): Explained {
+  explain({ kind, message }: PodroleError): Explained | undefined {
     for (const [name, { failure }] of [...this.#unanswered].reverse()) {
       if (failure === undefined && kind === 'timeout') {
         return {
@@ -52,6 +52,6 @@ export class Functions {
         return { cause: failure.thrown }
       }
     }
-    return {}
+    return undefined
   }
 }

@@ -5,7 +5,7 @@ import { at, errorOf, type Site, siteOf } from './call.js'
 import { PodroleError } from './errors.js'
 import { type Connection, type ConnectOptions, connectionOf } from './connection.js'
 import type { GrantInput } from './grant-input.js'
-import { dataOf, described, grantText, invalid, jsonOf, readable } from './input.js'
+import { dataOf, described, grantText, invalid, jsonOf } from './input.js'
 import { Memory } from './memory.js'
 import { native, type NativeClient, type NativeWork } from './native.js'
 import { callable, flag, options, seconds } from './options.js'
@@ -136,12 +136,13 @@ export class Client {
    */
   static inMemory(memory: Memory, given: InMemoryOptions = {}): Client {
     try {
-      if (!readable('memory', () => memory instanceof Memory)) {
+      const simulated = Memory.native(memory)
+      if (simulated === undefined) {
         throw invalid(`memory must be a Memory of podrole/testing, this is ${described(memory)}`)
       }
       const { owner, propagation, onEvent } = options<InMemoryOptions>(given, ['owner', 'propagation', 'onEvent'])
       const settings = jsonOf({ owner, propagation: seconds(propagation, 'options.propagation') }, 'options')
-      const client = native.Client.inMemory(Memory.native(memory), settings)
+      const client = native.Client.inMemory(simulated, settings)
       return new Client(client, callable<EventListener>(onEvent, 'options.onEvent'))
     } catch (thrown) {
       throw at(siteOf(Client.inMemory), errorOf(thrown))

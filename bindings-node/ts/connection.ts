@@ -15,7 +15,7 @@ export interface AwsCredentials {
 
 /**
  * A function that gives credentials: every credential provider of the AWS SDK for JavaScript v3 is one. It is called at the first call that
- * needs credentials, and again before those that it gave end.
+ * needs credentials, and again five minutes before those that it gave end. The call that waits for it takes at most `awsTimeout`.
  */
 export type AwsCredentialsProvider = () => AwsCredentials | Promise<AwsCredentials>
 
@@ -32,7 +32,10 @@ export interface TokenRequest {
 /** A token for the API server, or one with its end. Without it, the token is used for 12 minutes. */
 export type BearerToken = string | { readonly token: string; readonly expiration?: Date | undefined }
 
-/** A function that gives tokens for API servers. It is called again before the token that it gave ends, and when the server refuses it. */
+/**
+ * A function that gives tokens for API servers. It is called again before the token that it gave ends, and when the server refuses it. It
+ * has `kubernetesTimeout` to answer.
+ */
 export type TokenProvider = (cluster: TokenRequest) => BearerToken | Promise<BearerToken>
 
 /** What a `KubeConfig` of `@kubernetes/client-node` has, as far as it is used. */

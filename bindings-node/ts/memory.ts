@@ -120,8 +120,8 @@ export class Memory {
   }
 
   /** @internal */
-  static native(memory: Memory): NativeMemory {
-    return memory.#native
+  static native(memory: unknown): NativeMemory | undefined {
+    return typeof memory === 'object' && memory !== null && #native in memory ? memory.#native : undefined
   }
 
   /** The world as it is now: a copy. */

@@ -199,5 +199,6 @@ export function failureOf(thrown: unknown, { signal, functions }: Outside): Podr
   if (error.kind === 'cancelled' && isAborted(signal)) {
     return errorOf(thrown, { cause: reasonOf(signal) })
   }
-  return errorOf(thrown, functions.explain(error))
+  const better = functions.explain(error)
+  return better === undefined ? error : errorOf(thrown, better)
 }
