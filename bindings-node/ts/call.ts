@@ -24,9 +24,7 @@ export function at(site: Site, error: PodroleError): PodroleError {
 }
 
 /** What this side knows better about a failure than the native half. */
-export interface Explained {
-  readonly message?: string
-  readonly remedy?: string
+export interface Explained extends Partial<Pick<ErrorPayload, 'kind' | 'message' | 'remedy' | 'retry'>> {
   readonly cause?: unknown
 }
 

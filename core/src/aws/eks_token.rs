@@ -38,7 +38,7 @@ impl TokenSource for Aws {
         let Some(provider) = self.credentials(cluster.account().as_ref()) else {
             return Err(no_credentials("no source of AWS credentials is set up"));
         };
-        // The SDK's own calls are bounded by this time too, and it says so.
+        // The calls of the SDK bound the asking for credentials by this time too.
         let limit = self.0.config.timeout_config().and_then(TimeoutConfig::operation_timeout).unwrap_or(Duration::MAX);
         let credentials = tokio::time::timeout(limit, provider.provide_credentials())
             .await
