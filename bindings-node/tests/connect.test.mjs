@@ -28,21 +28,6 @@ test('a credentials function that never answers is named, and the call ends', as
   }
 })
 
-test('a credentials function that outlasts the time that the AWS SDK gives it is named as well', async () => {
-  // That time is ten seconds and more: too long for a test of the whole way.
-  const { Functions } = await import(new URL('node_modules/podrole/dist/asked.js', import.meta.url))
-  const late = new PodroleError({ kind: 'unexpected', message: 'dispatch failure: other: identity resolver timed out after 10s' })
-  const functions = new Functions()
-  assert.equal(functions.explain(late), undefined)
-  let answer
-  const asked = functions.asked(() => 'credentials', () => new Promise((resolve) => { answer = resolve }))('')
-  const { kind, message, retry } = functions.explain(late)
-  assert.deepEqual({ kind, message, retry }, { kind: 'timeout', message: 'the function `credentials` has not answered in time', retry: 'safe' })
-  answer('now')
-  await asked
-  assert.equal(functions.explain(late), undefined)
-})
-
 test('credentials with a line break are refused by name, and never shown', async () => {
   for (const [part, value] of [
     ['accessKeyId', 'AKIATEST\n'],

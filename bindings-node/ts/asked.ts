@@ -42,11 +42,8 @@ export class Functions {
   /** What the functions have to do with an error: what one of them threw is its cause, and one that still owes its answer is named. */
   explain({ kind, message }: PodroleError): Explained | undefined {
     for (const [name, { failure }] of [...this.#unanswered].reverse()) {
-      // The AWS SDK has a time of its own for credentials, which may end first, and no kind for it.
-      if (failure === undefined && (kind === 'timeout' || message.includes('identity resolver timed out'))) {
+      if (failure === undefined && kind === 'timeout') {
         return {
-          kind: 'timeout',
-          retry: 'safe',
           message: `the function \`${name}\` has not answered in time`,
           remedy: 'see what it waits for, or allow more with `awsTimeout` and `kubernetesTimeout`',
         }

@@ -24,7 +24,7 @@ export function at(site: Site, error: PodroleError): PodroleError {
 }
 
 /** What this side knows better about a failure than the native half. */
-export interface Explained extends Partial<Pick<ErrorPayload, 'kind' | 'message' | 'remedy' | 'retry'>> {
+export interface Explained extends Partial<Pick<ErrorPayload, 'message' | 'remedy'>> {
   readonly cause?: unknown
 }
 

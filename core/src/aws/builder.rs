@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region as SdkRegion};
@@ -14,6 +15,7 @@ use aws_smithy_http_client::{Builder as HttpBuilder, ConnectorBuilder, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::os_shim_internal::{Env, Fs};
 
+use super::source::checked;
 use super::{Aws, Inner, profile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{AccountId, Region};
@@ -145,7 +147,14 @@ impl AwsBuilder {
         if let Some(provider) = self.default_credentials {
             loader = loader.credentials_provider(provider);
         }
-        let config = loader.load().await;
+        // Less than the call that waits for them has, so that it can say who did not answer; the SDK's own limit must not come before.
+        let limit = self.operation_timeout * 9 / 10;
+        loader = loader.identity_cache(IdentityCache::lazy().load_timeout(self.operation_timeout).build());
+        let mut config = loader.load().await;
+        if let Some(provider) = config.credentials_provider() {
+            config = config.into_builder().credentials_provider(checked(provider, limit)).build();
+        }
+        let accounts = self.accounts.into_iter().map(|(account, provider)| (account, checked(provider, limit)));
         // The environment and the profile may set these too; the SDK would print what it cannot use.
         if let Some(region) = config.region() {
             Region::new(region.as_ref()).map_err(|error| {
@@ -156,7 +165,7 @@ impl AwsBuilder {
         if let Some(url) = config.endpoint_url() {
             check_url(url)?;
         }
-        Ok(Aws(Arc::new(Inner { config, accounts: self.accounts, clients: Mutex::default() })))
+        Ok(Aws(Arc::new(Inner { config, accounts: accounts.collect(), clients: Mutex::default() })))
     }
 }
 

@@ -4,7 +4,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
@@ -14,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Aws;
-use super::errors::no_credentials;
+use super::errors::{no_credentials, unusable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kubernetes::{BearerToken, TokenSource};
 use crate::model::Cluster;
@@ -38,22 +37,9 @@ impl TokenSource for Aws {
         let Some(provider) = self.credentials(cluster.account().as_ref()) else {
             return Err(no_credentials("no source of AWS credentials is set up"));
         };
-        // The calls of the SDK bound the asking for credentials by this time too.
-        let limit = self.0.config.timeout_config().and_then(TimeoutConfig::operation_timeout).unwrap_or(Duration::MAX);
-        let credentials = tokio::time::timeout(limit, provider.provide_credentials())
-            .await
-            .map_err(|_| late())?
-            .map_err(|error| no_credentials(&super::errors::chain(&error)))?;
+        let credentials = provider.provide_credentials().await.map_err(|error| unusable(&error))?;
         mint(&credentials, cluster, SystemTime::now())
     }
-}
-
-fn late() -> Error {
-    Error::new(
-        ErrorKind::Timeout,
-        "no AWS credentials in time: their source (`credentials`, or the usual chain) has not answered",
-    )
-    .remedy("see what it waits for, or allow AWS calls more time")
 }
 
 /// The token for a cluster, signed at a time.

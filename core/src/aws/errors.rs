@@ -41,6 +41,16 @@ pub(super) fn no_credentials(why: &str) -> Error {
     Error::new(ErrorKind::Credentials, format!("no usable AWS credentials: {why}")).remedy(LOG_IN)
 }
 
+/// A source of credentials that gave none: one of ours says itself what to do.
+pub(super) fn unusable(error: &CredentialsError) -> Error {
+    let own = cause::<Error>(error);
+    let remedy = own.and_then(Error::get_remedy).unwrap_or(LOG_IN);
+    match own.filter(|own| own.kind() == ErrorKind::Timeout) {
+        Some(late) => Error::new(ErrorKind::Timeout, late.message()).retry(Retry::Safe).remedy(remedy),
+        None => no_credentials(&chain(error)).remedy(remedy),
+    }
+}
+
 /// An answer that does not have the shape it must have.
 pub(super) fn unexpected(operation: &str, message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Unexpected, message)
@@ -207,7 +217,7 @@ where
     R: std::fmt::Debug + 'static,
 {
     if let Some(credentials) = cause::<CredentialsError>(error) {
-        return no_credentials(&chain(credentials));
+        return unusable(credentials);
     }
     match error {
         SdkError::TimeoutError(_) => Error::new(ErrorKind::Timeout, "no answer in time").remedy(NETWORK),

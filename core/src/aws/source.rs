@@ -50,7 +50,6 @@ impl Provider {
             return Ok(credentials.clone());
         }
         let credentials = self.source.credentials().await?;
-        check(&credentials)?;
         *held = Some(credentials.clone());
         Ok(credentials)
     }
@@ -86,6 +85,45 @@ impl ProvideCredentials for Provider {
     }
 }
 
+/// Any source of credentials, bounded in time, and with credentials that a request can carry: those of a file, the environment or a function of
+/// the caller come without either.
+pub(super) fn checked(inner: SharedCredentialsProvider, limit: Duration) -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(Checked { inner, limit })
+}
+
+#[derive(Debug)]
+struct Checked {
+    inner: SharedCredentialsProvider,
+    limit: Duration,
+}
+
+impl Checked {
+    async fn current(&self) -> Result<Credentials, CredentialsError> {
+        let credentials = tokio::time::timeout(self.limit, self.inner.provide_credentials())
+            .await
+            .map_err(|_| CredentialsError::provider_error(late()))??;
+        check(&credentials).map_err(CredentialsError::provider_error)?;
+        Ok(credentials)
+    }
+}
+
+impl ProvideCredentials for Checked {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.current())
+    }
+}
+
+fn late() -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        "no AWS credentials in time: their source (`credentials`, or the usual chain) has not answered",
+    )
+    .remedy("see what it waits for, or allow AWS calls more time")
+}
+
 impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Provider")
@@ -117,7 +155,8 @@ mod tests {
     }
 
     fn listed(list: impl IntoIterator<Item = Credentials>) -> SharedCredentialsProvider {
-        provider(Arc::new(List(SyncMutex::new(list.into_iter().collect()))))
+        let provider = provider(Arc::new(List(SyncMutex::new(list.into_iter().collect()))));
+        checked(provider, Duration::from_secs(1))
     }
 
     #[tokio::test]
@@ -146,9 +185,27 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_is_not_kept() {
-        let provider = listed([given("AKID", "hush", None, None), given("AKID\n", "hush", None, None)]);
+        let provider = listed([]);
         assert!(provider.provide_credentials().await.is_err());
-        assert!(provider.provide_credentials().await.is_ok());
+        assert!(provider.provide_credentials().await.is_err(), "asked again");
+    }
+
+    /// Never gives any.
+    struct Silent;
+
+    #[async_trait]
+    impl CredentialsSource for Silent {
+        async fn credentials(&self) -> Result<Credentials> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_that_never_answers_is_a_timeout_that_names_it() {
+        let silent = checked(provider(Arc::new(Silent)), Duration::from_secs(27));
+        let error = super::super::errors::unusable(&silent.provide_credentials().await.expect_err("no answer"));
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert!(error.message().contains("`credentials`"), "{error:#}");
     }
 
     #[tokio::test]
