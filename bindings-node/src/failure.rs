@@ -1,7 +1,8 @@
 //! How a failure crosses over: everything that an error says, as JSON text in the place of a message.
 
 use podrole::{Error, ErrorPayload, Receipt};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -34,8 +35,8 @@ pub(crate) fn written<T: Serialize>(value: &T) -> napi::Result<String> {
 }
 
 /// A value of the core from JSON text.
-pub(crate) fn read<'t, T: Deserialize<'t>>(what: &str, text: &'t str) -> napi::Result<T> {
-    serde_json::from_str(text).map_err(|problem| thrown(Error::invalid(format!("this is not {what}: {problem}"))))
+pub(crate) fn read<T: DeserializeOwned>(what: &str, text: &str) -> napi::Result<T> {
+    podrole::stored::read(what, text).map_err(thrown)
 }
 
 fn unexpected(problem: &serde_json::Error) -> Error {

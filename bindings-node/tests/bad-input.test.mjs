@@ -280,22 +280,22 @@ test('what is wrong with a world, a fault or a receipt is named by its path', as
   const place = `clusters[${JSON.stringify(arn)}].namespaces["devops-aurora-1"]`
   for (const [work, words] of [
     [() => new Memory({ account: 5 }), 'account: unknown key; did you mean `accounts`?'],
-    [() => new Memory({ accounts: 5 }), 'accounts: invalid type: integer `5`, expected a map'],
-    [() => new Memory({ schemaVersion: 9 }), 'this is not a world: schemaVersion 9 is not known'],
+    [() => new Memory({ accounts: 5 }), 'accounts: expected a mapping, found 5'],
+    [() => new Memory({ schemaVersion: 9 }), 'schemaVersion: 9 is not known'],
     [() => new Memory(world((namespace) => { namespace.deployment = {} })), `${place}.deployment: unknown key; did you mean \`deployments\`?`],
-    [() => World.fromJson(world((namespace) => { namespace.deployments['connections-app'].paused = 'é' })), `${place}.deployments["connections-app"].paused: invalid type: string "é", expected a boolean`],
-    [() => World.comparable(world((namespace) => { namespace.pods = { p: { labels: { 'é"': '{' } } } })), `${place}.pods.p: missing field \`serviceAccount\``],
+    [() => World.fromJson(world((namespace) => { namespace.deployments['connections-app'].paused = 'é' })), `${place}.deployments["connections-app"].paused: expected true or false, found the text "é"`],
+    [() => World.comparable(world((namespace) => { namespace.pods = { p: { labels: { 'é"': '{' } } } })), `${place}.pods.p: the key \`serviceAccount\` is missing`],
     [() => memory.edit((held) => { held.file = {} }), 'file: unknown key; did you mean `files`?'],
-    [() => memory.edit(() => world((_, held) => { held.accounts['204393242335'].roles = { r: { trust: {}, attachedPolicies: ['a', 7] } } })), 'accounts["204393242335"].roles.r.'],
+    [() => memory.edit(() => world((_, held) => { held.accounts['204393242335'].roles = { r: { trust: {}, attachedPolicies: ['a', 7] } } })), 'accounts.204393242335.roles.r.'],
     [() => memory.script({ operation: 'iam:CreateRole', effect: { type: 'denyed' } }), 'effect.type: unknown value "denyed"; did you mean `denied`?'],
     [() => memory.script({ operation: 'iam:CreateRole', efect: { type: 'denied' } }), 'efect: unknown key; did you mean `effect`?'],
-    [() => memory.script({ operation: 'iam:CreateRole' }), 'this is not a fault: missing field `effect`'],
+    [() => memory.script({ operation: 'iam:CreateRole' }), 'this is not a fault: the key `effect` is missing'],
     [() => memory.script({ operation: 'iam:CreatRole', effect: { type: 'denied' } }), 'operation: there is no call "iam:CreatRole"; did you mean `iam:CreateRole`?'],
     [() => memory.script({ operation: 'ec2:*', effect: { type: 'denied' } }), 'operation: there is no call "ec2:*"'],
     [() => memory.script({ operation: 'iam:*', nth: 0, effect: { type: 'denied' } }), 'nth must be a whole number from 1, this is 0'],
     [() => memory.assumeRoleWithWebIdentity(arn, 'ns/name/extra', arn), 'serviceAccount must be namespace/name, this is the string "ns/name/extra"'],
     [() => Receipt.fromJson({ ...receipt, step: 1 }), 'step: unknown key; did you mean `steps`?'],
-    [() => client.revoke(seed, { receipt: { ...receipt, steps: [receipt.steps[0], { ...receipt.steps[1], durationMs: '1' }] } }), 'steps[1].durationMs: invalid type'],
+    [() => client.revoke(seed, { receipt: { ...receipt, steps: [receipt.steps[0], { ...receipt.steps[1], durationMs: '1' }] } }), 'steps[1].durationMs: expected a whole number'],
   ]) {
     const error = await failure('invalid_input', work)
     assert.ok(error.message.startsWith(words), `${error.message}\n${words}`)

@@ -9,7 +9,6 @@ import { dataOf, described, grantText, invalid, jsonOf } from './input.js'
 import { Memory } from './memory.js'
 import { native, type NativeClient, type NativeWork } from './native.js'
 import { callable, flag, options, seconds } from './options.js'
-import { handed } from './place.js'
 import { Plan, type PlanData } from './plan.js'
 import { Receipt, type ReceiptData } from './receipt.js'
 import { Report, type ReportData } from './report.js'
@@ -206,7 +205,7 @@ export class Client {
       client.revoke(
         grantText(grant),
         settings,
-        receipt === undefined ? undefined : handed(jsonOf(receipt, 'options.receipt'), native.receiptFromJson),
+        receipt === undefined ? undefined : native.receiptFromJson(jsonOf(receipt, 'options.receipt')),
       ),
     )
   }

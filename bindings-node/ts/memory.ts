@@ -3,7 +3,6 @@ import { dataOf, described, invalid, text } from './input.js'
 import { native, type NativeMemory, type NativeStop } from './native.js'
 import { OPERATIONS } from './operations.js'
 import { nearest, seconds } from './options.js'
-import { handed } from './place.js'
 import { World, type WorldInput, worldText } from './world.js'
 import type { ErrorKind } from './errors.js'
 
@@ -116,7 +115,7 @@ export class Memory {
    * @throws {@link PodroleError} of kind `invalid_input` for what is no world.
    */
   constructor(world: WorldInput = World.seed()) {
-    this.#native = call(Memory as never, () => handed(worldText(world), (json) => new native.Memory(json)))
+    this.#native = call(Memory as never, () => new native.Memory(worldText(world)))
   }
 
   /** @internal */
@@ -145,7 +144,7 @@ export class Memory {
       const before = this.#native.world()
       const draft = JSON.parse(before) as World
       const after = change(draft) ?? draft
-      if (call(this.edit, () => handed(worldText(after), (json) => this.#native.replace(before, json)))) {
+      if (call(this.edit, () => this.#native.replace(before, worldText(after)))) {
         return
       }
     }
@@ -188,7 +187,7 @@ export class Memory {
       if (typeof data.nth === 'number') {
         count(data.nth)
       }
-      handed(JSON.stringify(data), (json) => this.#native.script(json))
+      this.#native.script(JSON.stringify(data))
     })
   }
 

@@ -3,7 +3,6 @@ import type { Grant } from './grant.js'
 import { invalid, described, textOf } from './input.js'
 import { native } from './native.js'
 import { flag, options } from './options.js'
-import { handed } from './place.js'
 import { Receipt, type ReceiptData } from './receipt.js'
 import type { Step } from './step.js'
 
@@ -121,7 +120,7 @@ export class Plan implements PlanData {
    * @throws {@link PodroleError} of kind `invalid_input` when it is not a plan, has unknown fields, or is of another schema version.
    */
   static fromJson(json: string | PlanData): Plan {
-    return call(Plan.fromJson, () => new Plan(JSON.parse(handed(textOf(json, 'the plan'), native.planFromJson)) as PlanData))
+    return call(Plan.fromJson, () => new Plan(JSON.parse(native.planFromJson(textOf(json, 'the plan'))) as PlanData))
   }
 
   /** Whether there is nothing to do. */

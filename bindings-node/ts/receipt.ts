@@ -2,7 +2,6 @@ import { call, frozen } from './call.js'
 import type { ErrorPayload } from './errors.js'
 import { textOf } from './input.js'
 import { native } from './native.js'
-import { handed } from './place.js'
 import { Plan, type PlanData, type Verb } from './plan.js'
 
 /** What became of a step. Later versions add kinds: keep a default branch. */
@@ -111,7 +110,7 @@ export class Receipt implements ReceiptData {
    */
   static fromJson(json: string | ReceiptData): Receipt {
     return call(Receipt.fromJson, () => {
-      return new Receipt(JSON.parse(handed(textOf(json, 'the receipt'), native.receiptFromJson)) as ReceiptData)
+      return new Receipt(JSON.parse(native.receiptFromJson(textOf(json, 'the receipt'))) as ReceiptData)
     })
   }
 

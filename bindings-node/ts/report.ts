@@ -2,7 +2,6 @@ import { call, frozen } from './call.js'
 import type { Grant } from './grant.js'
 import { textOf } from './input.js'
 import { native } from './native.js'
-import { handed } from './place.js'
 
 /** What a check looked at. Later versions add kinds: keep a default branch. */
 export type CheckKind =
@@ -76,7 +75,7 @@ export class Report implements ReportData {
    * @throws {@link PodroleError} of kind `invalid_input` when it is not a report, has unknown fields, or is of another schema version.
    */
   static fromJson(json: string | ReportData): Report {
-    return call(Report.fromJson, () => new Report(JSON.parse(handed(textOf(json, 'the report'), native.reportFromJson)) as ReportData))
+    return call(Report.fromJson, () => new Report(JSON.parse(native.reportFromJson(textOf(json, 'the report'))) as ReportData))
   }
 
   /** Whether no check failed. Warned and skipped checks do not count as failures. */

@@ -3,7 +3,6 @@ import type { PolicyDocument } from './document.js'
 import type { WorkloadKind } from './grant.js'
 import { dataOf, text } from './input.js'
 import { native } from './native.js'
-import { handed } from './place.js'
 
 /** Names and what they stand for. */
 type Texts = Record<string, string>
@@ -260,7 +259,7 @@ export const World = {
    * @throws {@link PodroleError} of kind `invalid_input` for what is no world.
    */
   comparable(world: WorldInput): World {
-    return call(World.comparable, () => JSON.parse(handed(worldText(world), native.comparableWorld)) as World)
+    return call(World.comparable, () => JSON.parse(native.comparableWorld(worldText(world))) as World)
   },
 
   /**
@@ -269,7 +268,7 @@ export const World = {
    * @throws {@link PodroleError} of kind `invalid_input` for what is no world.
    */
   fromJson(json: string | WorldInput): World {
-    return call(World.fromJson, () => JSON.parse(handed(worldText(json), native.worldFromJson)) as World)
+    return call(World.fromJson, () => JSON.parse(native.worldFromJson(worldText(json))) as World)
   },
 } as const
 

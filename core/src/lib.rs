@@ -59,6 +59,7 @@ mod run;
 mod schema;
 #[cfg(all(feature = "aws", feature = "kubernetes"))]
 mod settings;
+pub mod stored;
 pub mod system;
 pub mod verify;
 

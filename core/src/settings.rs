@@ -74,7 +74,7 @@ impl Settings {
     /// # Errors
     /// `invalid_input` with the path: an unknown key (with the nearest legal one) or a wrong value.
     pub fn from_value(value: &Value) -> Result<Self> {
-        read_value(value)
+        read_value("settings of a client", value)
     }
 
     /// A builder with these settings.

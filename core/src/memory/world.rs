@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{
     AccountId, Arn, Container, FieldOwner, IamPath, Issuer, Namespace, PodIdentityAssociation, PolicyName, Quotas,
     Region, RoleName, ServiceAccountName, WorkloadKind, WorkloadName,
 };
 use crate::policy::Document;
 use crate::schema::SchemaVersion;
+use crate::stored;
 
 /// Everything that exists in the simulation.
 ///
@@ -368,10 +369,7 @@ impl World {
     /// # Errors
     /// `invalid_input` for text that is not JSON, an unknown key or schema version, or an illegal name; with the place.
     pub fn from_json(text: &str) -> Result<Self> {
-        serde_json::from_str(text).map_err(|error| {
-            Error::invalid(format!("this is not a world: {error}"))
-                .remedy("compare with the JSON that World::to_json writes")
-        })
+        stored::read("a world", text)
     }
 
     /// The world as indented JSON with its keys in a fixed order.

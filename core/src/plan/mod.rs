@@ -37,6 +37,7 @@ use crate::grant::{CheckedGrant, Grant};
 use crate::observe::{Hints, Observed};
 use crate::receipt::Receipt;
 use crate::schema::SchemaVersion;
+use crate::stored;
 
 /// What a plan is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -134,10 +135,7 @@ impl Plan {
     /// # Errors
     /// `invalid_input` when it is not a plan, has unknown fields, or is of an unknown schema version.
     pub fn from_json(text: &str) -> Result<Self> {
-        serde_json::from_str(text).map_err(|error| {
-            Error::invalid(format!("this is not a plan that this release can read: {error}"))
-                .remedy("make the plan again with `plan`")
-        })
+        stored::read("a plan that this release can read", text)
     }
 
     /// Whether a step is about a role that the plan makes.

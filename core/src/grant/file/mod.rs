@@ -179,10 +179,9 @@ impl Grant {
     }
 }
 
-/// Reads a value that a program made as anything, as strictly as a grant is read.
-#[cfg(all(feature = "aws", feature = "kubernetes"))]
-pub(crate) fn read_value<T: serde::de::DeserializeOwned>(value: &serde_json::Value) -> Result<T> {
-    T::deserialize(Reader(&Node::of(value))).map_err(Problem::into_error_without_place)
+/// Reads a value that a program made as anything, as strictly as a grant is read. `what` it should be is said where no path tells.
+pub(crate) fn read_value<T: serde::de::DeserializeOwned>(what: &str, value: &serde_json::Value) -> Result<T> {
+    T::deserialize(Reader(&Node::of(value))).map_err(|problem| problem.into_error_of(what))
 }
 
 /// The text without the byte-order mark that some editors put before it.

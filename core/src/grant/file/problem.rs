@@ -88,6 +88,14 @@ impl Problem {
         self.into_error("")
     }
 
+    /// The same, for something else than a grant.
+    pub(super) fn into_error_of(mut self, what: &str) -> Error {
+        if self.0.path.is_empty() {
+            self.0.message = format!("this is not {what}: {}", self.0.message);
+        }
+        self.into_error_without_place()
+    }
+
     /// The error, with the line of `source` that it is about.
     pub(super) fn into_error(self, source: &str) -> Error {
         let Parts { message: what, remedy, place, path, document, kind } = *self.0;

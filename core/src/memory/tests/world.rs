@@ -18,7 +18,7 @@ fn a_world_reads_back_from_its_json() {
 #[test]
 fn unknown_keys_and_versions_are_refused() {
     let unknown = World::from_json(r#"{"schemaVersion":2}"#).unwrap_err();
-    assert!(unknown.message().contains("schemaVersion 2"), "{unknown}");
+    assert!(unknown.message().contains("schemaVersion: 2"), "{unknown}");
     assert!(World::from_json("{}").unwrap_err().message().contains("schemaVersion"));
     let key = World::from_json(r#"{"schemaVersion":1,"acounts":{}}"#).unwrap_err();
     assert_eq!(key.kind(), ErrorKind::InvalidInput);
