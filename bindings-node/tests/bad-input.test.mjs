@@ -178,7 +178,7 @@ test('a plan that is none', async () => {
     [7, 'the plan must be an object'],
     [null, 'the plan must be an object'],
     [{ ...plan, typo: 1 }, 'typo'],
-    [{ ...plan, schemaVersion: 2 }, 'schemaVersion 2'],
+    [{ ...plan, schemaVersion: 2 }, 'schemaVersion: 2'],
     [JSON.stringify(plan).slice(0, -1), 'plan'],
   ]) {
     const error = await failure('invalid_input', () => Plan.fromJson(json))

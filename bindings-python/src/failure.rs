@@ -3,7 +3,8 @@
 use podrole::{Error, ErrorKind, ErrorPayload, Receipt};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::interpreter::inside;
 
@@ -56,8 +57,8 @@ pub(crate) fn written<T: Serialize>(value: &T) -> podrole::Result<String> {
 }
 
 /// A value of the core from JSON text.
-pub(crate) fn read<'t, T: Deserialize<'t>>(what: &str, text: &'t str) -> podrole::Result<T> {
-    serde_json::from_str(text).map_err(|problem| Error::invalid(format!("this is not {what}: {problem}")))
+pub(crate) fn read<T: DeserializeOwned>(what: &str, text: &str) -> podrole::Result<T> {
+    podrole::stored::read(what, text)
 }
 
 /// Does work of the core without holding the interpreter.
