@@ -6,7 +6,7 @@ use super::action::{Action, Change, Step, Target};
 use super::{Level, Notice, Plan, PlanOptions, Verb};
 use crate::error::{Error, Result};
 use crate::grant::{CheckedGrant, ClusterSelector};
-use crate::model::AccountId;
+use crate::model::{AccountId, Namespace, ServiceAccountName, WorkloadRef};
 use crate::observe::{Observed, Place, Purpose};
 use crate::receipt::Receipt;
 use crate::schema::SchemaVersion;
@@ -21,6 +21,9 @@ pub(super) struct Builder<'a> {
     notices: Vec<Notice>,
     /// What a step met that makes the plan impossible.
     refused: Option<Error>,
+    /// For each service account the steps after which its role can be named, and those after which it can do its work: the other half may be a grant
+    /// of its own.
+    roles: HashMap<(ClusterSelector, String), (Vec<u32>, Vec<u32>)>,
     /// The grants of the plan, by their ids in marks.
     set: Vec<(String, &'a CheckedGrant)>,
 }
@@ -55,6 +58,7 @@ impl<'a> Builder<'a> {
             last: HashMap::new(),
             notices: Vec::new(),
             refused: None,
+            roles: HashMap::new(),
             set: Vec::new(),
         };
         // A grant whose place cannot be told fails when its turn comes.
@@ -81,10 +85,12 @@ impl<'a> Builder<'a> {
 
     pub(super) fn apply(&mut self, grant: &CheckedGrant) -> Result<()> {
         let scene = self.scene(grant)?;
-        let (mut named, mut ready) = (Vec::new(), Vec::new());
+        let key = (grant.grant.cluster.clone(), grant.grant.subject());
         if grant.grant.scope.has_iam() {
-            (named, ready) = self.apply_iam(&scene)?;
+            let steps = self.apply_iam(&scene)?;
+            self.roles.insert(key.clone(), steps);
         }
+        let (named, ready) = self.roles.get(&key).cloned().unwrap_or_default();
         if grant.grant.scope.has_kubernetes() {
             self.apply_kubernetes(&scene, &named, &ready)?;
         }
@@ -142,6 +148,32 @@ impl<'a> Builder<'a> {
                 && matches!(&step.action, Action::PutBoundary { role, .. } if *role == scene.grant.role)
         };
         self.steps.iter().rev().find(sets).map(|step| step.id)
+    }
+
+    /// A workload that a step so far gives a service account back.
+    pub(super) fn given_back(
+        &self,
+        cluster: &ClusterSelector,
+        namespace: &Namespace,
+        name: &ServiceAccountName,
+    ) -> Option<&WorkloadRef> {
+        let here = self.steps.iter().filter(|step| step.target.cluster.as_ref() == Some(cluster));
+        here.filter_map(|step| match &step.action {
+            Action::RestoreWorkload { restore } => Some(restore),
+            _ => None,
+        })
+        .find(|restore| {
+            restore.workload.namespace == *namespace && restore.service_account.as_deref() == Some(name.as_str())
+        })
+        .map(|restore| &restore.workload)
+    }
+
+    /// Whether a step so far deletes a service account.
+    pub(super) fn deletes(&self, cluster: &ClusterSelector, namespace: &Namespace, name: &ServiceAccountName) -> bool {
+        self.steps.iter().any(|step| {
+            step.target.cluster.as_ref() == Some(cluster)
+                && matches!(&step.action, Action::DeleteServiceAccount { namespace: of, name: gone, .. } if of == namespace && gone == name)
+        })
     }
 
     /// The field manager that this owner's changes in Kubernetes belong to.

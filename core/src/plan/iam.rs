@@ -6,12 +6,15 @@ use super::Level;
 use super::action::{Action, Change};
 use super::builder::{Builder, Draft, Scene};
 use super::policies::Wanted;
+use super::retire::{holders, left_behind, retired};
+use super::trust::{merged, recorded_request, trust_requests, without};
 use super::words::own_tags;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grant::Manage;
 use crate::marks::{self, CREATED_BY, RoleRecord};
 use crate::model::{Arn, Quotas, Role};
 use crate::observe::{Answer, Fact, Place, Read};
+use crate::policy::tightens;
 
 impl Builder<'_> {
     /// Plans the AWS half; returns the steps after which the role can be named, and those after which it can do its work.
@@ -97,6 +100,14 @@ impl Builder<'_> {
         before_role.extend(recorded);
         self.role_settings(scene, role)?;
         let mut narrowed: Vec<u32> = self.boundary_step(scene).into_iter().collect();
+        let early = self.narrows(scene, place, role, records);
+        let mut trusted = None;
+        if early {
+            let now = self.role_as_named(scene).unwrap_or_else(|| role.clone());
+            let after: Vec<u32> = before_role.iter().chain(&narrowed).copied().collect();
+            trusted = self.merge_role(scene, place, &now, &after)?;
+            narrowed.extend(trusted);
+        }
         narrowed.extend(self.retire_subjects(scene, role, records));
         let mut after_role = before_role.clone();
         after_role.extend(&narrowed);
@@ -116,12 +127,33 @@ impl Builder<'_> {
             last.extend(self.retire(scene, role, records, if known { &attached } else { &[] }));
         }
         let now = self.role_as_named(scene).unwrap_or_else(|| role.clone());
-        let trusted = self.merge_role(scene, place, &now, &last)?;
+        if !early {
+            trusted = self.merge_role(scene, place, &now, &last)?;
+        }
         let mut named = before_role;
         named.extend(trusted);
         let mut ready = named.clone();
         ready.extend(attached);
         Ok((named, ready))
+    }
+
+    /// Whether the merge of the trust policy shuts somebody out, so that it must come before new policies: who was left behind, who is dropped and
+    /// cannot go before somebody else is in, or whoever is in and gets further conditions.
+    fn narrows(&self, scene: &Scene<'_>, place: &Place, role: &Role, records: &[RoleRecord]) -> bool {
+        let owner = &self.options.owner;
+        let requests = trust_requests(scene.grant, place, owner);
+        let is_gone = |name: &str| holders(scene, role, name).is_empty();
+        let dropped: Vec<_> = retired(scene, role, records)
+            .iter()
+            .filter_map(|record| match record {
+                RoleRecord::Subject(name) if is_gone(name) => recorded_request(scene.grant, place, owner, name),
+                _ => None,
+            })
+            .collect();
+        let moved = merged(Some(&role.trust), &requests).moved;
+        left_behind(scene, role, place, owner, &requests).iter().any(|left| !left.stays)
+            || !without(&role.trust, &dropped).stuck.is_empty()
+            || !moved.is_empty() && moved.iter().all(|(request, _)| tightens(&role.trust, request))
     }
 
     /// What this grant puts on its role, and the grant itself. What is there already without any grant's record is others'.

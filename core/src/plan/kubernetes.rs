@@ -49,7 +49,14 @@ impl Builder<'_> {
             .collect();
         // Restored before the annotation stops naming them, so that a crash in between loses none.
         let mut before = named.to_vec();
-        for workload in recorded.iter().filter(|workload| !wanted.contains(workload)) {
+        let is_elsewhere = |workload: &WorkloadRef| {
+            let mut others =
+                self.grants().filter(|other| other.grant.cluster == cluster && other.grant.scope.has_kubernetes());
+            others.any(|other| other.workloads.iter().any(|wanted| wanted.workload == *workload))
+        };
+        let dropped: Vec<_> =
+            recorded.iter().filter(|workload| !wanted.contains(workload) && !is_elsewhere(workload)).collect();
+        for workload in dropped {
             before.extend(self.restore(scene, workload, "the grant no longer names it", Vec::new()));
         }
         let step = self.service_account(scene, found.as_ref(), &identity, &ours, &before)?;

@@ -200,7 +200,7 @@ pub fn plan_apply(grants: &[CheckedGrant], observed: &Observed, options: &PlanOp
     set::one_name_each(grants, observed)?;
     set::one_wish_each(grants)?;
     let mut builder = builder::Builder::new(grants, observed, options);
-    for grant in set::trusting_first(grants) {
+    for grant in set::needed_first(grants) {
         builder.apply(grant)?;
     }
     builder.finish(Verb::Apply, grants, observed, None)
@@ -218,7 +218,7 @@ pub fn plan_revoke(
 ) -> Result<Plan> {
     set::one_name_each(grants, observed)?;
     let mut builder = builder::Builder::new(grants, observed, options);
-    for grant in set::trusting_first(grants).into_iter().rev() {
+    for grant in set::once_each(set::needed_last(grants)) {
         builder.revoke(grant, receipt)?;
     }
     builder.finish(Verb::Revoke, grants, observed, receipt)

@@ -351,7 +351,7 @@ pub(super) fn left_behind(
 }
 
 /// What the grant put on a role and no longer asks for. Who was left behind is the trust policy's business.
-fn retired(scene: &Scene<'_>, role: &Role, keep: &[RoleRecord]) -> Vec<RoleRecord> {
+pub(super) fn retired(scene: &Scene<'_>, role: &Role, keep: &[RoleRecord]) -> Vec<RoleRecord> {
     let records = marks::role_records(&role.tags, &scene.id).into_iter();
     records.filter(|record| !keep.contains(record) && !matches!(record, RoleRecord::Left(_))).collect()
 }

@@ -14,7 +14,9 @@ use crate::grant::{CheckedGrant, grant_id};
 use crate::marks::{self, RoleRecord};
 use crate::model::{Arn, ManagedPolicy, PolicyName, Role};
 use crate::observe::{Answer, Fact, Place, Read};
-use crate::policy::{Decision, Document, TrustRequest, evaluate_web_identity, holds, is_all_of, subjects_of};
+use crate::policy::{
+    Decision, Document, TrustRequest, evaluate_web_identity, holds, is_all_of, subjects_of, without_dead_syncs,
+};
 use crate::receipt::Receipt;
 impl Builder<'_> {
     pub(super) fn revoke(&mut self, grant: &CheckedGrant, receipt: Option<&Receipt>) -> Result<()> {
@@ -40,6 +42,14 @@ impl Builder<'_> {
         if let Some(role) = self.role_as_named(scene) {
             done.extend(self.revoke_role(scene, place, &role, receipt, after)?);
             self.note_access_left(scene, place, &role);
+        } else {
+            // Somebody deleted the role; what others' roles say of it is still there.
+            let arn = scene.grant.role_arn.clone().unwrap_or_else(|| {
+                Arn::role(&place.partition, &place.account, scene.grant.role_path.as_str(), &scene.grant.role)
+            });
+            for target in &scene.grant.data_syncs {
+                done.extend(self.remove_data_sync(scene, &arn, target));
+            }
         }
         // A policy that was made before the role, or its record, was.
         for arn in self.marked_policies(scene, place)? {
@@ -119,7 +129,9 @@ impl Builder<'_> {
             let message = format!("another grant of the role lets {} in: that stays", request.subject());
             self.note(Level::Info, &resource, message);
         }
-        let Without { document, removed, stuck } = without(&role.trust, &requests);
+        // Data syncs of ours for roles that are gone do not keep it.
+        let (living, _) = without_dead_syncs(&role.trust, &self.options.owner);
+        let Without { document, removed, stuck } = without(&living, &requests);
         let records = marks::all_records(&role.tags);
         let attached = self.world.attached(&scene.account, &role.name).cloned().unwrap_or_default();
         let inline = self.world.inline_policies(&scene.account, &role.name).cloned().unwrap_or_default();

@@ -1,5 +1,7 @@
 //! The undo on a role that podrole did not create: what a receipt shows, and what is certain without one.
 
+use std::collections::BTreeSet;
+
 use super::Level;
 use super::action::Action;
 use super::builder::{Builder, Draft, Scene};
@@ -10,7 +12,7 @@ use crate::grant::{CheckedGrant, CheckedPolicy, Grant, PolicyContent};
 use crate::marks;
 use crate::model::{PolicyName, Role, RoleName};
 use crate::observe::Place;
-use crate::policy::{Document, TrustRequest, holds, subjects_of};
+use crate::policy::{Document, TrustRequest, holds, subjects_of, without_dead_syncs};
 use crate::receipt::{Outcome, Receipt};
 
 impl Builder<'_> {
@@ -90,12 +92,15 @@ impl Builder<'_> {
             }
         }
         requests.extend_from_slice(own);
-        let Without { document, removed, stuck } = without(&role.trust, &requests);
+        let (living, _) = without_dead_syncs(&role.trust, &self.options.owner);
+        let Without { document, removed, stuck } = without(&living, &requests);
         let own: Vec<String> = own.iter().map(TrustRequest::subject).collect();
         let mut others: Vec<String> = subjects_of(&document, &self.options.owner).into_iter().collect();
         others.retain(|subject| !own.contains(subject));
         let mut steps = Vec::new();
         let mut attached = self.marked_policies(scene, place)?;
+        // What another grant of the receipt has too.
+        let (mut kept_attached, mut kept_inline) = (BTreeSet::new(), BTreeSet::new());
         for action in &done {
             match action {
                 Action::AttachPolicy { role: name, policy } if same(name) => {
@@ -103,7 +108,9 @@ impl Builder<'_> {
                         let name = asked.name.as_ref().map(PolicyName::as_str);
                         place.policy_arn(&asked.content, name).is_ok_and(|arn| arn.as_ref() == Some(policy))
                     };
-                    if !asked(&is_it) {
+                    if asked(&is_it) {
+                        kept_attached.insert(policy.clone());
+                    } else {
                         attached.push(policy.clone());
                     }
                 }
@@ -112,6 +119,7 @@ impl Builder<'_> {
                         matches!(asked.content, PolicyContent::Inline(_)) && asked.name.as_ref() == Some(policy)
                     };
                     if asked(&is_it) {
+                        kept_inline.insert(policy.clone());
                         continue;
                     }
                     // What somebody wrote over it since is theirs.
@@ -155,6 +163,12 @@ impl Builder<'_> {
                 steps.extend(self.remove_data_sync(scene, &role.arn, target));
                 continue;
             }
+            if for_another {
+                let message =
+                    format!("another grant of the receipt has the data sync with role {target} too: it stays");
+                self.note(Level::Info, &resource, message);
+                continue;
+            }
             let message = format!(
                 "podrole lets {} in too, and cannot tell whose the data sync with role {target} is: that stays; give `revoke` the receipt of the apply to remove it",
                 others.join(", ")
@@ -165,11 +179,21 @@ impl Builder<'_> {
         let inline = self.world.inline_policies(&scene.account, &role.name).cloned().unwrap_or_default();
         for policy in &scene.grant.policies {
             let name = policy.name.as_ref();
-            let left = match place.policy_arn(&policy.content, name.map(PolicyName::as_str))? {
+            let arn = place.policy_arn(&policy.content, name.map(PolicyName::as_str))?;
+            let shared = match &arn {
+                Some(arn) => kept_attached.contains(arn),
+                None => name.is_some_and(|name| kept_inline.contains(name)),
+            };
+            let left = match arn {
                 Some(arn) => attached.contains(&arn).then(|| format!("attached {arn}")),
                 None => name.filter(|name| inline.contains(name)).map(|name| format!("wrote inline policy {name}")),
             };
             let Some(left) = left else { continue };
+            if shared {
+                let message = format!("podrole {left}, and another grant of the receipt has it too: it stays");
+                self.note(Level::Info, &resource, message);
+                continue;
+            }
             let message = match receipt {
                 None => format!(
                     "podrole did not create it and cannot tell who {left}: it stays; give `revoke` the receipt of the apply to remove it"
@@ -202,8 +226,14 @@ impl Builder<'_> {
         let others: Result<Vec<_>> =
             receipt.plan.grants.iter().filter(|grant| !goes(grant)).map(Grant::check).collect();
         let is_in = |grant: &CheckedGrant| {
-            grant.grant.cluster != scene.grant.grant.cluster
-                || trust_requests(grant, place, &self.options.owner).first().is_some_and(|own| holds(&role.trust, own))
+            let same = grant.grant.cluster == scene.grant.grant.cluster;
+            let known =
+                || receipt.plan.hints.cluster(&grant.grant.cluster).and_then(|cluster| grant.place(cluster).ok());
+            let place = if same { Some(place.clone()) } else { known() };
+            place.is_none_or(|place| {
+                let own = trust_requests(grant, &place, &self.options.owner).into_iter().next();
+                own.is_some_and(|own| holds(&role.trust, &own))
+            })
         };
         let on_it = |grant: &CheckedGrant| grant.role.as_str().eq_ignore_ascii_case(role.name.as_str());
         Ok(others?.into_iter().filter(|grant| on_it(grant) && is_in(grant)).collect())

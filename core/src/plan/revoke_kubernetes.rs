@@ -137,7 +137,9 @@ impl Builder<'_> {
     fn leaves(&self, scene: &Scene<'_>, workload: &WorkloadRef) -> bool {
         self.world.workload(&scene.grant.grant.cluster, workload).is_some_and(|found| {
             let left = found.service_account.as_deref() != Some(scene.grant.service_account.as_str());
-            !found.paused && (left || self.is_restored(scene, found))
+            let back =
+                found.annotations.get(FORMER).is_some_and(|former| former == scene.grant.service_account.as_str());
+            !found.paused && (left || !back && self.is_restored(scene, found))
         })
     }
 
@@ -145,6 +147,9 @@ impl Builder<'_> {
     fn in_use(&self, scene: &Scene<'_>, leaving: &[WorkloadRef]) -> Option<String> {
         let grant = scene.grant;
         let cluster = &grant.grant.cluster;
+        if let Some(workload) = self.given_back(cluster, &grant.namespace, &grant.service_account) {
+            return Some(format!("this undo gives it back to {workload}"));
+        }
         let Some(pods) = self.world.pods(cluster, &grant.namespace, &grant.service_account) else {
             let reason = self.world.unknown(&Read::pods_of(grant)).unwrap_or("they were not read");
             return Some(format!("whether pods run as it is not known ({reason})"));

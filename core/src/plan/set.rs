@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::error::{Error, Result};
-use crate::grant::{CheckedGrant, ClusterSelector, Manage};
-use crate::model::{AccountId, RoleName};
+use crate::grant::{CheckedGrant, CheckedPolicy, ClusterSelector, Manage, PolicyContent};
+use crate::model::{AccountId, PolicyName};
 use crate::observe::Observed;
 
 /// A service account has one role, and a workload one service account: of two grants in a set the later one would win unsaid.
@@ -37,7 +37,7 @@ pub(super) fn one_grant_each(grants: &[CheckedGrant]) -> Result<()> {
 /// What has two names in a set would be read and written as two things at once.
 pub(super) fn one_name_each(grants: &[CheckedGrant], observed: &Observed) -> Result<()> {
     let mut clusters: BTreeSet<&ClusterSelector> = BTreeSet::new();
-    let (mut accounts, mut roles) = (HashMap::new(), HashMap::new());
+    let (mut accounts, mut roles, mut policies) = (HashMap::new(), HashMap::new(), HashMap::new());
     for grant in grants {
         let selector = &grant.grant.cluster;
         if clusters.insert(selector)
@@ -65,8 +65,25 @@ pub(super) fn one_name_each(grants: &[CheckedGrant], observed: &Observed) -> Res
                     .remedy("write its name alike in all grants of the set"));
             }
         }
+        for name in grant.policies.iter().filter_map(customer_managed) {
+            let first = policies.entry((account.clone(), name.to_lowercase())).or_insert(name);
+            if *first != name {
+                return Err(Error::invalid(format!("{first} and {name} are the same policy to IAM"))
+                    .remedy("write its name alike in all grants of the set"));
+            }
+        }
     }
     Ok(())
+}
+
+/// The name of a policy of the role's account, which IAM keeps once.
+fn customer_managed(policy: &CheckedPolicy) -> Option<&str> {
+    match &policy.content {
+        PolicyContent::Customer(name, _) => Some(name.as_str()),
+        PolicyContent::Managed(..) => policy.name.as_ref().map(PolicyName::as_str),
+        PolicyContent::Arn(arn) if !arn.is_aws_managed_policy() => Some(arn.name()),
+        _ => None,
+    }
 }
 
 /// Whether two ways to name a cluster stand for one, as far as is known.
@@ -110,36 +127,83 @@ pub(super) fn one_wish_each(grants: &[CheckedGrant]) -> Result<()> {
     Ok(())
 }
 
-/// The grants in an order in which a role that lets another grant's role in for a data sync is made before that grant's turn. Otherwise the order is
-/// theirs.
-pub(super) fn trusting_first(grants: &[CheckedGrant]) -> Vec<&CheckedGrant> {
-    let mut of_role: HashMap<_, Vec<usize>> = HashMap::new();
-    for (index, grant) in grants.iter().enumerate() {
-        of_role.entry((grant.iam_account(), &grant.role)).or_default().push(index);
-    }
-    let mut order = Order { grants, of_role, seen: HashSet::new(), found: Vec::new() };
-    for index in 0..grants.len() {
-        order.visit(index);
-    }
-    order.found
+/// The grants in an order in which comes first what others need: the AWS half of a service account, a role that lets another grant's role in for a data
+/// sync, and a policy that another grant attaches. Otherwise the order is theirs.
+pub(super) fn needed_first(grants: &[CheckedGrant]) -> Vec<&CheckedGrant> {
+    Order::of(grants, 0..grants.len())
+}
+
+/// The same for an undo: what others need comes last.
+pub(super) fn needed_last(grants: &[CheckedGrant]) -> Vec<&CheckedGrant> {
+    let mut order = Order::of(grants, (0..grants.len()).rev());
+    order.reverse();
+    order
+}
+
+/// Without what is given twice: that is undone once.
+pub(super) fn once_each(grants: Vec<&CheckedGrant>) -> impl Iterator<Item = &CheckedGrant> {
+    let mut seen: HashMap<(ClusterSelector, String), Vec<&CheckedGrant>> = HashMap::new();
+    grants.into_iter().filter(move |grant| {
+        let known = seen.entry((grant.grant.cluster.clone(), grant.grant.subject())).or_default();
+        let is_new = !known.iter().any(|other| other.grant == grant.grant);
+        known.push(grant);
+        is_new
+    })
+}
+
+/// What a grant of a set may need of another one.
+#[derive(PartialEq, Eq, Hash)]
+enum Need {
+    Account(ClusterSelector, String),
+    Role(Option<AccountId>, String),
+    Policy(Option<AccountId>, String),
 }
 
 struct Order<'g> {
     grants: &'g [CheckedGrant],
-    of_role: HashMap<(Option<AccountId>, &'g RoleName), Vec<usize>>,
+    makers: HashMap<Need, Vec<usize>>,
     seen: HashSet<usize>,
     found: Vec<&'g CheckedGrant>,
 }
 
-impl Order<'_> {
+impl<'g> Order<'g> {
+    fn of(grants: &'g [CheckedGrant], indices: impl Iterator<Item = usize>) -> Vec<&'g CheckedGrant> {
+        let mut makers: HashMap<Need, Vec<usize>> = HashMap::new();
+        for (index, grant) in grants.iter().enumerate().filter(|(_, grant)| grant.grant.scope.has_iam()) {
+            let made = grant.policies.iter().filter(|policy| matches!(policy.content, PolicyContent::Managed(..)));
+            let policies =
+                made.filter_map(customer_managed).map(|name| Need::Policy(grant.iam_account(), name.to_owned()));
+            let account = Need::Account(grant.grant.cluster.clone(), grant.grant.subject());
+            let role = Need::Role(grant.iam_account(), grant.role.to_string());
+            for need in policies.chain([account, role]) {
+                makers.entry(need).or_default().push(index);
+            }
+        }
+        let mut order = Self { grants, makers, seen: HashSet::new(), found: Vec::new() };
+        for index in indices {
+            order.visit(index);
+        }
+        order.found
+    }
+
     fn visit(&mut self, index: usize) {
-        // Two roles that sync into each other have no such order: theirs stays.
+        // Two that need each other have no such order: theirs stays.
         if !self.seen.insert(index) {
             return;
         }
         let grant = &self.grants[index];
-        for role in grant.data_syncs.iter().filter(|role| **role != grant.role) {
-            for other in self.of_role.get(&(grant.iam_account(), role)).cloned().unwrap_or_default() {
+        let mut needs = Vec::new();
+        if grant.grant.scope.has_iam() {
+            let roles = grant.data_syncs.iter().filter(|role| **role != grant.role);
+            needs.extend(roles.map(|role| Need::Role(grant.iam_account(), role.to_string())));
+            let attached = grant.policies.iter().filter(|policy| !matches!(policy.content, PolicyContent::Managed(..)));
+            let named = attached.filter_map(customer_managed);
+            needs.extend(named.map(|name| Need::Policy(grant.iam_account(), name.to_owned())));
+        } else {
+            needs.push(Need::Account(grant.grant.cluster.clone(), grant.grant.subject()));
+        }
+        for need in needs {
+            for other in self.makers.get(&need).cloned().unwrap_or_default() {
                 self.visit(other);
             }
         }

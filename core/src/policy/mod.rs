@@ -41,7 +41,7 @@ pub use s3::{BucketRef, S3Access, s3_policy};
 pub use statement::{Condition, Effect, Statement};
 pub use subjects::{Subjects, subjects_allowed};
 pub use trust::{Merge, Removal, TrustState, merge_trust, remove_trust, trust_document};
-pub(crate) use trust::{holds, is_all_of, outdated, rewritten, subjects_of};
+pub(crate) use trust::{holds, is_all_of, outdated, rewritten, subjects_of, tightens};
 pub use trust_request::TrustRequest;
 
 /// Characters, whitespace not counted, that a role's trust policy may have unless AWS raised the limit.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::document::Document;
 use super::findings::{Finding, FindingKind, denials, wider_grants};
 use super::meaning;
-use super::statement::texts;
+use super::statement::{Condition, texts};
 use super::trust_request::{TrustRequest, is_sid_of, lets_in, one_or_many};
 
 /// What a role's trust said about a service account before a merge.
@@ -152,6 +152,24 @@ pub(crate) fn outdated(document: &Document, request: &TrustRequest) -> Option<St
     let found =
         statements.iter().find(|statement| statement.sid.as_ref() != Some(&sid) && request.is_outdated(statement))?;
     Some(request.in_words_of(found))
+}
+
+/// Whether the request only adds conditions to those under which our statements let its service account in.
+pub(crate) fn tightens(document: &Document, request: &TrustRequest) -> bool {
+    let wanted: Vec<Condition> = Document::of(vec![request.statement()])
+        .statements()
+        .into_iter()
+        .flat_map(|statement| statement.conditions)
+        .collect();
+    let subject = request.key("sub");
+    let is_kept = |line: &Condition| line.key.eq_ignore_ascii_case(&subject) || wanted.contains(line);
+    let sid = request.sid();
+    let statements = document.statements();
+    let mut former = statements
+        .iter()
+        .filter(|statement| statement.sid.as_ref() != Some(&sid) && request.is_outdated(statement))
+        .peekable();
+    former.peek().is_some() && former.all(|statement| statement.conditions.iter().all(is_kept))
 }
 
 /// Whether a statement of ours names the request's service account.

@@ -1,10 +1,12 @@
 //! Performs one step.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use futures::FutureExt as _;
+use tokio::sync::{OwnedMutexGuard, watch};
 
 use super::{Progress, Stop, Turns, cancelled_error, stopped};
 use crate::error::{Error, ErrorKind, Result};
@@ -234,13 +236,16 @@ impl Performer {
             }
             Action::UntagRole { role, keys } => gone_is_done(iam.untag_role(role, keys).await),
             Action::DeleteRole { role, trust } => {
-                match read.role(role).await? {
-                    None => return Ok(true),
-                    // Somebody was let in since.
-                    Some(now) if !now.trust.same_trust(trust) => return Err(stale("its trust policy has changed")),
-                    Some(_) => {}
-                }
-                self.settled(|| async { gone_is_done(iam.delete_role(role).await) }).await
+                // Each time, for while IAM still sees what was removed somebody may be let in.
+                let attempt = || async {
+                    let _turn = self.turn(role).await?;
+                    match read.role(role).await? {
+                        None => Ok(true),
+                        Some(now) if !now.trust.same_trust(trust) => Err(stale("its trust policy has changed")),
+                        Some(_) => gone_is_done(iam.delete_role(role).await),
+                    }
+                };
+                self.settled(attempt).await
             }
             Action::AttachPolicy { role, policy } => {
                 self.known(|| async { iam.attach_policy(role, policy).await.map(|()| false) }).await
@@ -322,6 +327,30 @@ impl Performer {
         Ok(now.as_ref() == wanted)
     }
 
+    /// Waits for the turn at a role's trust policy, but not for ever: a call that never answers may have it.
+    async fn turn(&self, role: &RoleName) -> Result<OwnedMutexGuard<()>> {
+        let mut turn = pin!(self.turns.at(self.step.target.account.as_ref(), role));
+        if let Some(turn) = (&mut turn).now_or_never() {
+            return Ok(turn);
+        }
+        let reason = "another run has written the trust policy";
+        self.progress.tell(Event::Waiting { step: self.step.id, reason: reason.to_owned() });
+        let mut stop = self.stop.clone();
+        let limit = self.propagation.as_secs();
+        tokio::select! {
+            biased;
+            () = stopped(&mut stop, Stop::Gently) => {
+                Err(cancelled_error(format!("the run was cancelled while it waited until {reason}")))
+            }
+            turn = turn => Ok(turn),
+            () = self.clock.sleep(self.propagation) => Err(Error::new(
+                ErrorKind::Timeout,
+                format!("another run of this client has not done with its trust policy within {limit} seconds"),
+            )
+            .remedy("nothing was written by this step: plan again when that run has ended")),
+        }
+    }
+
     /// IAM has no etag for trust policies: read, write, read back.
     async fn update_trust(
         &self,
@@ -331,14 +360,7 @@ impl Performer {
         before: &Document,
         after: &Document,
     ) -> Result<bool> {
-        let mut stop = self.stop.clone();
-        let _turn = tokio::select! {
-            biased;
-            () = stopped(&mut stop, Stop::Gently) => {
-                return Err(cancelled_error("the run was cancelled while another one wrote the trust policy"));
-            }
-            turn = self.turns.at(self.step.target.account.as_ref(), role) => turn,
-        };
+        let _turn = self.turn(role).await?;
         let now = self.role(read, role).await?.trust;
         if now.same_trust(after) {
             return Ok(true);

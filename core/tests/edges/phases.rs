@@ -2,11 +2,12 @@
 
 use podrole::grant::Manage;
 use podrole::memory::{AccountRole, Fault, FaultEffect, Memory};
-use podrole::model::PolicyName;
+use podrole::model::{Arn, PolicyName};
 use podrole::{Client, ErrorKind, Grant};
 
 use crate::support::{
-    ACCOUNT, NAMESPACE, ROLE, account, allow, bare_grant, crowded, document, role, role_mut, seed_grant,
+    ACCOUNT, NAMESPACE, ROLE, S3_READ, SERVICE_ACCOUNT, account, allow, bare_grant, crowded, document, role, role_mut,
+    seed_grant,
 };
 
 /// The role after a grant was applied, and then another one with a call denied.
@@ -155,4 +156,37 @@ async fn a_kustomization_is_not_edited_before_what_its_workload_needs() {
         assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error:#}");
         assert_eq!(memory.world().files[PATH], world.files[PATH], "{denied}");
     }
+}
+
+#[tokio::test]
+async fn who_was_left_behind_goes_before_anything_new_comes() {
+    let memory = Memory::new(crowded());
+    let client = Client::in_memory(&memory);
+    client.apply(&bare_grant()).await.unwrap();
+    // The role stays for it, and with the role the one statement that a trust policy must have.
+    memory.edit(|world| assert!(role_mut(world, ROLE).attached_policies.insert(Arn::new(S3_READ).unwrap())));
+    client.revoke(&bare_grant()).await.unwrap();
+    let next = Grant::new("devops_aurora", format!("{NAMESPACE}/second"), ROLE).inline_policy("all", allow("*"));
+    memory.script(Fault::new("iam:UpdateAssumeRolePolicy", FaultEffect::Denied));
+    client.apply(&next).await.unwrap_err();
+    assert!(role(&memory.world(), ROLE).unwrap().inline_policies.is_empty());
+    memory.clear_faults();
+    client.apply(&next).await.unwrap();
+    let world = memory.world();
+    let held = role(&world, ROLE).unwrap();
+    assert!(!held.trust.to_json().contains(SERVICE_ACCOUNT) && !held.inline_policies.is_empty(), "{held:?}");
+}
+
+#[tokio::test]
+async fn further_conditions_come_before_new_policies_and_fewer_after_old_ones() {
+    let held_to = |mut grant: Grant| {
+        let keys = grant.trust.conditions.entry("StringEquals".to_owned()).or_default();
+        keys.insert("aws:RequestedRegion".to_owned(), vec!["ca-central-1".to_owned()]);
+        grant
+    };
+    let wide = || bare_grant().policy("AmazonS3FullAccess");
+    let held = stopped(&bare_grant(), &held_to(wide()), "iam:UpdateAssumeRolePolicy").await;
+    assert!(held.attached_policies.is_empty(), "{held:?}");
+    let held = stopped(&held_to(wide()), &bare_grant(), "iam:DetachRolePolicy").await;
+    assert!(held.trust.to_json().contains("aws:RequestedRegion"), "{held:?}");
 }

@@ -1,7 +1,7 @@
 //! Several grants in one plan: what one of them makes, the next one finds.
 
-use podrole::grant::Scope;
-use podrole::memory::{AccountRole, Memory, WorldWorkload};
+use podrole::grant::{Manage, Scope};
+use podrole::memory::{AccountRole, Fault, FaultEffect, Memory, WorldWorkload};
 use podrole::model::WorkloadKind;
 use podrole::observe::{Hints, Purpose, observe};
 use podrole::plan::{Plan, PlanOptions, plan_apply, plan_revoke};
@@ -229,4 +229,52 @@ async fn the_receipt_of_a_set_takes_back_what_was_put_on_a_role_of_others_for_th
     let world = memory.world();
     let left = role(&world, ROLE).unwrap();
     assert!(left.attached_policies.is_empty() && left.inline_policies.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_workload_may_move_from_one_grant_of_a_set_to_another() {
+    for reversed in [false, true] {
+        let memory = memory();
+        let client = Client::in_memory(&memory);
+        let [mut one, two, _] = grants();
+        client.apply(plan(&memory, &[one.clone(), two.clone()], false).await).await.unwrap();
+        one.workloads.clear();
+        let mut moved = two.deployment("connections-app");
+        moved.workloads.iter_mut().for_each(|workload| workload.manage = Manage::Own);
+        let set = if reversed { [moved.clone(), one] } else { [one, moved.clone()] };
+        client.apply(plan(&memory, &set, false).await).await.unwrap();
+        let again = plan(&memory, &set, false).await;
+        assert!(again.is_empty(), "{again}");
+        client.verify(&moved).await.unwrap().into_result().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_another_grant_of_the_set_makes_may_be_attached_by_name() {
+    let of = |name: &str| Grant::new("devops_aurora", format!("{NAMESPACE}/{name}"), name);
+    let memory = memory();
+    let set = [of("two").customer_policy("own"), of("one").policy_document("own", allow("s3:GetObject"))];
+    Client::in_memory(&memory).apply(plan(&memory, &set, false).await).await.unwrap();
+    assert!(plan(&memory, &set, false).await.is_empty());
+    let [attached, _] = set;
+    let text = refused(&memory, &[attached, of("three").customer_policy("OWN")]).await;
+    assert!(text.contains("same policy"), "{text}");
+}
+
+#[tokio::test]
+async fn the_kubernetes_half_of_a_set_waits_for_its_aws_half() {
+    let memory = memory();
+    let mut aws = seed_grant();
+    aws.scope = Scope::Iam;
+    aws.workloads.clear();
+    let role_arn = format!("arn:aws:iam::204393242335:role/{ROLE}");
+    let kubernetes = Grant::new("devops_aurora", seed_grant().subject(), role_arn).scope(Scope::Kubernetes);
+    let before = memory.world();
+    memory.script(Fault::new("iam:CreateRole", FaultEffect::Denied));
+    let set = plan(&memory, &[kubernetes.deployment("connections-app"), aws], false).await;
+    let error = Client::in_memory(&memory).apply(set).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error:#}");
+    let mut found = memory.world();
+    account_mut(&mut found).oidc_providers.clear();
+    assert_same(&before, &found, "nothing on the cluster");
 }

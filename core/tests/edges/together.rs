@@ -9,7 +9,7 @@ use podrole::model::Arn;
 use podrole::observe::{Hints, Purpose, observe};
 use podrole::plan::{Plan, PlanOptions, plan_apply};
 use podrole::policy::Document;
-use podrole::{Client, ErrorKind, Grant};
+use podrole::{Client, ErrorKind, Event, Grant};
 
 use crate::support::{
     ACCOUNT, CLUSTER, HOST, NAMESPACE, ROLE, ROLE_ARN, S3_FULL, S3_READ, SERVICE_ACCOUNT, allow, assert_same,
@@ -541,4 +541,100 @@ async fn a_service_account_that_another_grant_let_into_a_role_of_others_keeps_it
     let narrower = conditional(for_both(), "aws:RequestedRegion", "ca-central-1");
     client.apply(&narrower).await.unwrap();
     client.verify(&narrower).await.unwrap().into_result().unwrap();
+}
+
+#[tokio::test]
+async fn a_further_service_account_that_is_dropped_goes_also_where_the_own_one_was_taken_out() {
+    let memory = Memory::new(crowded());
+    let client = Client::in_memory(&memory);
+    client.apply(&for_both()).await.unwrap();
+    memory.edit(|world| {
+        let held = role_mut(world, ROLE);
+        let mut trust = held.trust.as_value().clone();
+        trust["Statement"][0]["Condition"]["StringEquals"][format!("{HOST}:sub")] =
+            format!("system:serviceaccount:{NAMESPACE}:second").into();
+        held.trust = document(&trust.to_string());
+    });
+    client.apply(&bare_grant()).await.unwrap();
+    assert!(gets_in(&memory, CLUSTER, SERVICE_ACCOUNT) && !gets_in(&memory, CLUSTER, "second"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_somebody_is_let_into_while_its_deletion_waits_stays() {
+    let memory = Memory::new(crowded());
+    let client = Client::in_memory(&memory);
+    client.apply(&bare_grant().policy("AmazonS3FullAccess")).await.unwrap();
+    let effect = FaultEffect::Error {
+        error: ErrorKind::Conflict,
+        code: "DeleteConflict".to_owned(),
+        message: "must detach all policies first".to_owned(),
+    };
+    memory.script(Fault::new("iam:DeleteRole", effect).nth(1));
+    let mut undo = client.revoke(&bare_grant().policy("AmazonS3FullAccess")).start().await.unwrap();
+    let mut others = Vec::new();
+    while let Some(event) = undo.next_event().await {
+        if matches!(event, Event::Waiting { .. }) && others.is_empty() {
+            others.push(client.apply(&second()).await);
+        }
+    }
+    assert_eq!(undo.finish().await.unwrap_err().kind(), ErrorKind::PlanStale);
+    assert!(others[0].is_ok() && gets_in(&memory, CLUSTER, "second"), "{others:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_does_not_wait_for_ever_for_another_ones_call() {
+    let memory = Memory::new(crowded());
+    let client = Client::in_memory(&memory);
+    client.apply(&bare_grant()).await.unwrap();
+    memory.script(Fault::new("iam:UpdateAssumeRolePolicy", FaultEffect::HangBefore).nth(1));
+    let run = client.apply(&second()).start().await.unwrap();
+    // Time passes when nothing else can happen: the call is under way, and nobody waits for it any more.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    run.cancel();
+    run.cancel();
+    run.finish().await.unwrap_err();
+    let mut again = client.apply(&second()).start().await.unwrap();
+    let mut said = false;
+    while let Some(event) = again.next_event().await {
+        said |= matches!(&event, Event::Waiting { reason, .. } if reason.contains("another run"));
+    }
+    let error = again.finish().await.unwrap_err();
+    assert!(said && error.kind() == ErrorKind::Timeout, "{error:#}");
+    assert!(error.get_receipt().is_some());
+}
+
+#[tokio::test]
+async fn the_receipt_of_a_set_over_two_clusters_takes_everything_back_one_grant_at_a_time() {
+    let world = with_role_of_others()
+        .cluster(OTHER, WorldCluster::new(OTHER_ISSUER).namespace(NAMESPACE, WorldNamespace::new()));
+    let memory = Memory::new(world.filled());
+    let client = Client::in_memory(&memory);
+    let here = second().policy("AmazonS3FullAccess");
+    let there = Grant::new("blue", format!("{NAMESPACE}/second"), ROLE).policy("AmazonS3FullAccess");
+    let plan = plan_apply_of(&memory, &[here.clone(), there.clone()]).await.unwrap();
+    let receipt = client.apply(plan).await.unwrap();
+    let undo = client.plan_revoke(&here).with_receipt(receipt.clone()).await.unwrap();
+    let text = undo.view().width(1000).to_string();
+    assert!(text.contains("another grant of the receipt has it too"), "{text}");
+    client.apply(undo).await.unwrap();
+    assert_eq!(role(&memory.world(), ROLE).unwrap().attached_policies.len(), 1);
+    client.revoke(&there).with_receipt(receipt).await.unwrap();
+    assert!(role(&memory.world(), ROLE).unwrap().attached_policies.is_empty());
+}
+
+#[tokio::test]
+async fn a_role_goes_although_a_data_sync_of_ours_for_a_role_that_is_gone_is_in_its_trust() {
+    let memory = with_dead_sync().await;
+    let client = Client::in_memory(&memory);
+    let target = Grant::new("devops_aurora", format!("{NAMESPACE}/target"), "target-role");
+    let dead = role(&memory.world(), "target-role").unwrap().trust.as_value()["Statement"].as_array().unwrap().clone();
+    client.apply(&target).await.unwrap();
+    memory.edit(|world| {
+        let held = role_mut(world, "target-role");
+        let mut both = held.trust.as_value().clone();
+        both["Statement"].as_array_mut().unwrap().extend(dead);
+        held.trust = document(&both.to_string());
+    });
+    client.revoke(&target).await.unwrap_or_else(|error| panic!("{error:#}"));
+    assert!(role(&memory.world(), "target-role").is_none());
 }

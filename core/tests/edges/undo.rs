@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use podrole::memory::{AccountRole, Memory, WorldServiceAccount};
-use podrole::model::ServiceAccountName;
-use podrole::plan::Level;
+use podrole::grant::Manage;
+use podrole::memory::{AccountRole, Memory, WorldServiceAccount, WorldWorkload};
+use podrole::model::{ServiceAccountName, WorkloadKind};
+use podrole::observe::{Hints, Purpose, observe};
+use podrole::plan::{Level, PlanOptions, plan_revoke};
 use podrole::{Client, ClientOptions, ErrorKind, Grant, Plan};
 
 use crate::support::{
     NAMESPACE, ROLE, SERVICE_ACCOUNT, account_mut, assert_same, bare_grant, crowded, deployment, document,
-    foreign_trust, namespace_mut, put_role, put_service_account, role, role_mut, scenarios, seed_grant,
+    foreign_trust, namespace_mut, put_role, put_service_account, put_workload, role, role_mut, scenarios, seed_grant,
+    service_account,
 };
 
 pub(crate) fn warning<'p>(plan: &'p Plan, resource: &str, words: &str) -> &'p str {
@@ -228,4 +231,68 @@ async fn a_workload_that_another_owner_restarted_is_not_restarted_by_this_ones_u
     let options = ClientOptions { owner: Some("others".to_owned()), ..ClientOptions::default() };
     Client::with_options(memory.backend(), options).unwrap().revoke(&seed_grant()).await.unwrap();
     assert_eq!(deployment(&memory.world(), "connections-app"), &marked);
+}
+
+#[tokio::test]
+async fn a_data_sync_goes_also_where_somebody_deleted_the_role() {
+    let memory = Memory::new(crowded());
+    let client = Client::in_memory(&memory);
+    let before = role(&memory.world(), "their-data-role").unwrap().trust.clone();
+    let grant = bare_grant().data_sync("their-data-role");
+    client.apply(&grant).await.unwrap();
+    memory.edit(|world| drop(account_mut(world).roles.remove(&ROLE.parse().unwrap()).unwrap()));
+    client.revoke(&grant).await.unwrap();
+    assert!(role(&memory.world(), "their-data-role").unwrap().trust.same_meaning(&before));
+}
+
+/// A workload that runs as an account that podrole makes, and was pointed at another one, and perhaps back.
+async fn there_and_back(back: bool) -> (Memory, Grant, Grant) {
+    let mut world = crowded();
+    let app = WorldWorkload::new(1).running_as("first", "kubectl");
+    put_workload(&mut world, WorkloadKind::Deployment, "app", app);
+    let memory = Memory::new(world.filled());
+    let first: ServiceAccountName = "first".parse().unwrap();
+    memory.edit(|world| drop(namespace_mut(world).service_accounts.remove(&first)));
+    let client = Client::in_memory(&memory);
+    let of = |name: &str| {
+        let mut grant = Grant::new("devops_aurora", format!("{NAMESPACE}/{name}"), name).deployment("app");
+        grant.workloads[0].manage = Manage::Own;
+        grant
+    };
+    client.apply(&of("first")).await.unwrap();
+    client.apply(&of("other")).await.unwrap();
+    if back {
+        client.apply(&of("first")).await.unwrap();
+    }
+    (memory, of("first"), of("other"))
+}
+
+#[tokio::test]
+async fn a_service_account_that_a_workload_ran_as_from_the_beginning_stays_with_it() {
+    let (memory, first, _) = there_and_back(true).await;
+    Client::in_memory(&memory).revoke(&first).await.unwrap();
+    let world = memory.world();
+    assert_eq!(deployment(&world, "app").service_account.as_deref(), Some("first"));
+    assert!(service_account(&world, "first").is_some(), "its pods could not start");
+}
+
+#[tokio::test]
+async fn a_service_account_that_the_same_undo_gives_back_is_not_deleted() {
+    for reversed in [false, true] {
+        let (memory, first, other) = there_and_back(false).await;
+        let mut alone = first;
+        alone.workloads.clear();
+        let set = if reversed { [other, alone] } else { [alone, other] };
+        let checked: Vec<_> = set.iter().map(|grant| grant.check().unwrap()).collect();
+        let reads = memory.backend().reads;
+        let purpose = Purpose { revoke: true, ..Purpose::default() };
+        let observed = observe(reads.as_ref(), &checked, &Hints::default(), purpose).await.unwrap();
+        match plan_revoke(&checked, &observed, &PlanOptions::default(), None) {
+            Ok(plan) => drop(Client::in_memory(&memory).apply(plan).await.unwrap()),
+            Err(error) => assert!(error.kind() == ErrorKind::Conflict, "{error:#}"),
+        }
+        let world = memory.world();
+        let runs_as = deployment(&world, "app").service_account.clone().unwrap();
+        assert!(service_account(&world, &runs_as).is_some(), "{reversed}: its pods could not start as {runs_as}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::undo::warning;
 use podrole::memory::{Fault, FaultEffect, Memory, World, WorldServiceAccount, WorldWorkload};
 use podrole::model::{Container, FieldOwner, WorkloadKind};
 use podrole::verify::{CheckKind, Status};
@@ -353,7 +354,7 @@ async fn a_data_sync_role_of_another_path_or_partition_and_a_boundary_of_another
     assert!(error.to_string().contains("111122223333"), "{error:#}");
 }
 
-/// The seed's grant in force, but for pods that were made while somebody had taken the annotation off the service account.
+/// The seed's grant in force, but for pods that the webhook left alone.
 async fn with_pods_without_role() -> Memory {
     let memory = Memory::new(crowded());
     Client::in_memory(&memory).apply(&seed_grant()).wait(Duration::from_mins(1)).await.unwrap();
@@ -361,31 +362,53 @@ async fn with_pods_without_role() -> Memory {
         let pods = namespace_mut(world).pods.values_mut();
         for pod in pods.filter(|pod| pod.service_account.as_str() == SERVICE_ACCOUNT) {
             pod.containers[0].env.clear();
-            pod.created_at -= 60;
         }
     });
     memory
 }
 
+/// The same, and somebody has taken the annotation off.
+async fn without_annotation() -> Memory {
+    let memory = with_pods_without_role().await;
+    memory.edit(|world| {
+        let account = namespace_mut(world).service_accounts.get_mut(&SERVICE_ACCOUNT.parse().unwrap()).unwrap();
+        account.annotations.remove("eks.amazonaws.com/role-arn").unwrap();
+    });
+    memory
+}
+
 #[tokio::test]
-async fn pods_that_were_made_without_the_annotation_are_replaced_once() {
-    for annotated in [false, true] {
-        let memory = with_pods_without_role().await;
-        if !annotated {
-            memory.edit(|world| {
-                let account = namespace_mut(world).service_accounts.get_mut(&SERVICE_ACCOUNT.parse().unwrap()).unwrap();
-                account.annotations.remove("eks.amazonaws.com/role-arn").unwrap();
-            });
-        }
-        let client = Client::in_memory(&memory);
-        let plan = client.plan(&seed_grant()).await.unwrap();
-        let text = plan.to_string();
-        assert!(text.contains("while the annotation was not there"), "{text}");
-        client.apply(plan).wait(Duration::from_mins(1)).await.unwrap();
-        client.verify(&seed_grant()).await.unwrap().into_result().unwrap();
-        let again = client.plan(&seed_grant()).await.unwrap();
-        assert!(again.is_empty(), "{again}");
-        client.revoke(&seed_grant()).wait(Duration::from_mins(1)).await.unwrap();
-        assert_same(&crowded().filled().comparable(), &memory.world().comparable(), "revoked");
-    }
+async fn pods_that_were_made_while_there_was_no_annotation_are_replaced_once() {
+    let memory = without_annotation().await;
+    let client = Client::in_memory(&memory);
+    let plan = client.plan(&seed_grant()).await.unwrap();
+    let text = plan.to_string();
+    assert!(text.contains("while the annotation was not there"), "{text}");
+    client.apply(plan).wait(Duration::from_mins(1)).await.unwrap();
+    client.verify(&seed_grant()).await.unwrap().into_result().unwrap();
+    let again = client.plan(&seed_grant()).await.unwrap();
+    assert!(again.is_empty() && again.notices.is_empty(), "{again}");
+    client.revoke(&seed_grant()).wait(Duration::from_mins(1)).await.unwrap();
+    assert_same(&crowded().filled().comparable(), &memory.world().comparable(), "revoked");
+}
+
+#[tokio::test]
+async fn pods_without_the_role_are_told_where_a_restart_might_not_help() {
+    let memory = with_pods_without_role().await;
+    let client = Client::in_memory(&memory);
+    // A label of the service account moves the time of everything that podrole set on it.
+    let mut labelled = seed_grant();
+    labelled.service_account.labels.insert("team".to_owned(), "data".to_owned());
+    client.apply(&labelled).await.unwrap();
+    let plan = client.plan(&labelled).await.unwrap();
+    assert!(plan.is_empty(), "{plan}");
+    warning(&plan, &format!("deployment {NAMESPACE}/connections-app"), "2 of its pods do not have the role");
+}
+
+#[tokio::test]
+async fn pods_that_may_not_be_listed_are_told_when_the_annotation_comes_back() {
+    let memory = without_annotation().await;
+    memory.script(Fault::new("kubernetes:list pods", FaultEffect::Denied));
+    let plan = Client::in_memory(&memory).plan(&seed_grant()).await.unwrap();
+    warning(&plan, &format!("deployment {NAMESPACE}/connections-app"), "not known");
 }
