@@ -1,21 +1,23 @@
 //! Any life of two grants that share a role: applied, changed, disturbed at any call, revoked, in any order. Whenever nothing is left
-//! undone, each grant that was applied is in force and has nothing to plan; when both are revoked, the world is as it was before.
+//! undone, each grant that was applied is in force and has nothing to plan; when both are revoked, the world is as it was before. And wherever a run
+//! stops, nobody has what neither the former nor the new grant gives.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::future::IntoFuture;
 
 use podrole::grant::{DataSyncGrant, PolicyGrant, PolicySource};
 use podrole::memory::{AccountRole, CallFilter, Memory, World, WorldServiceAccount, WorldWorkload};
-use podrole::model::{Issuer, WorkloadKind};
+use podrole::model::{Arn, Issuer, WorkloadKind};
 use podrole::policy::S3Access;
 use podrole::{Client, ErrorKind, Grant};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 use support::{
-    ACCOUNT, ISSUER, NAMESPACE, ROLE, S3_READ, SERVICE_ACCOUNT, account_mut, allow, assert_same, crowded,
-    foreign_trust, namespace_mut, put_role, put_service_account, put_workload,
+    ACCOUNT, ISSUER, NAMESPACE, ROLE, S3_READ, SERVICE_ACCOUNT, account, account_mut, allow, assert_same, crowded,
+    foreign_trust, namespace_mut, put_role, put_service_account, put_workload, role, role_mut,
 };
 
 /// One thing that happens to one of the two grants.
@@ -275,5 +277,68 @@ proptest! {
         happenings in happenings(),
     ) {
         live(world(provider, existing, former), anchored, file, &happenings);
+    }
+}
+
+/// Who has what by the shared role: each service account of its trust policy with each policy (and its document) and each role that it may assume.
+fn access(world: &World) -> BTreeSet<(String, String)> {
+    let Some(held) = role(world, ROLE) else { return BTreeSet::new() };
+    let lines = held.trust.statements().into_iter().flat_map(|statement| statement.conditions);
+    let subjects: BTreeSet<String> =
+        lines.filter(|line| line.key.ends_with(":sub")).flat_map(|line| line.values).collect();
+    let document = |arn: &Arn| {
+        let made = account(world).policies.iter().find(|(name, _)| name.as_str() == arn.name());
+        made.map(|(_, policy)| policy.versions[&policy.default_version].to_json()).unwrap_or_default()
+    };
+    let attached = held.attached_policies.iter().map(|arn| format!("{arn} {}", document(arn)));
+    let inline = held.inline_policies.iter().map(|(name, document)| format!("inline {name} {}", document.to_json()));
+    let others = account(world).roles.iter().filter(|(_, other)| other.trust.to_json().contains(ROLE));
+    let things: Vec<String> = attached.chain(inline).chain(others.map(|(name, _)| format!("role {name}"))).collect();
+    subjects.iter().flat_map(|subject| things.iter().map(|thing| (subject.clone(), thing.clone()))).collect()
+}
+
+/// Stops one happening after another at each call: whoever has something then had it before, or has it afterwards.
+fn nothing_in_between(unmanaged: bool, happenings: Vec<Happening>) {
+    let mut memory = Memory::new(world(true, false, false));
+    let mut wanted: [Option<Grant>; 2] = [None, None];
+    for Happening { first, grant, .. } in happenings {
+        let slot = usize::from(!first);
+        let (now, revoke) = match (&grant, &wanted[slot]) {
+            (Some(wish), _) => (wish.grant(first, true, false), false),
+            (None, Some(last)) => (last.clone(), true),
+            (None, None) => continue,
+        };
+        let whole = Memory::new(memory.world());
+        if block_on(happen(&whole, &now, revoke, None)) == End::Refused {
+            continue;
+        }
+        let legal: BTreeSet<_> = access(&memory.world()).union(&access(&whole.world())).cloned().collect();
+        for nth in 1.. {
+            let stopped = Memory::new(memory.world());
+            if block_on(happen(&stopped, &now, revoke, Some((nth, true)))) != End::Died {
+                break;
+            }
+            let found = access(&stopped.world());
+            let between: Vec<_> = found.difference(&legal).collect();
+            assert!(between.is_empty(), "stopped after call {nth} of {now:?}, revoke {revoke}: {between:?}");
+        }
+        memory = whole;
+        if unmanaged && role(&memory.world(), ROLE).is_some() {
+            // Then the role stays for its last grant, and somebody in its trust policy.
+            memory.edit(|world| role_mut(world, ROLE).attached_policies.insert(Arn::new(S3_READ).unwrap()));
+        }
+        wanted[slot] = if revoke { None } else { Some(now) };
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_run_that_is_stopped_gives_nobody_what_neither_the_former_nor_the_new_grant_gives(
+        unmanaged in any::<bool>(),
+        happenings in happenings(),
+    ) {
+        nothing_in_between(unmanaged, happenings);
     }
 }
