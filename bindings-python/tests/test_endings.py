@@ -811,3 +811,68 @@ def test_what_ends_the_program_in_the_block_of_a_client_for_asyncio_carries_the_
     receipt = podrole.receipt_of(caught.value)
     assert receipt is not None
     assert [step.outcome.kind for step in receipt.steps] == ["done", "not_started", "not_started", "not_started"]
+
+
+def cancelled_and_blocked(task: asyncio.Task[object], memory: Memory) -> None:
+    """Cancel a task, and keep its event loop busy until the last change of the run is made."""
+    task.cancel()
+    while not any("deployments" in call.operation for call in memory.calls() if call.write):
+        pass
+
+
+def test_a_plain_listener_that_keeps_the_event_loop_does_not_hide_a_cancellation(grant: podrole.Grant) -> None:
+    memory = Memory()
+    told: list[str] = []
+
+    async def main() -> podrole.Receipt | None:
+        def listener(event: Event) -> None:
+            told.append(event.kind)
+            cancelled_and_blocked(task, memory)
+
+        task = asyncio.create_task(podrole.AsyncClient.in_memory(memory).apply(grant, on_event=listener))
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        return podrole.receipt_of(caught.value)
+
+    assert asyncio.run(main()) is not None
+    assert told == ["started"]
+
+
+def test_a_body_of_an_iteration_that_keeps_the_event_loop_does_not_hide_a_cancellation(grant: podrole.Grant) -> None:
+    memory = Memory()
+    told: list[str] = []
+
+    async def main() -> podrole.Receipt | None:
+        async def read() -> None:
+            async for event in podrole.AsyncClient.in_memory(memory).start_apply(grant):
+                told.append(event.kind)
+                cancelled_and_blocked(task, memory)
+
+        task = asyncio.create_task(read())
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        return podrole.receipt_of(caught.value)
+
+    assert asyncio.run(main()) is not None
+    assert told == ["started"]
+
+
+def test_a_run_that_has_ended_does_not_hide_a_cancellation(grant: podrole.Grant) -> None:
+    memory = Memory()
+
+    async def main() -> podrole.Receipt | None:
+        async def finish() -> None:
+            run = podrole.AsyncClient.in_memory(memory).start_apply(grant)
+            while "under way" in repr(run):
+                pass
+            task.cancel()
+            await run
+
+        task = asyncio.create_task(finish())
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        return podrole.receipt_of(caught.value)
+
+    receipt = asyncio.run(main())
+    assert receipt is not None
+    assert receipt.is_complete

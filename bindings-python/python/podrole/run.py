@@ -357,6 +357,10 @@ class AsyncRun:
             raise
 
     async def _told(self, index: int) -> Event | None:
+        import asyncio
+
+        # A cancellation reaches a task where it gives way, and the body of an iteration need not.
+        await asyncio.sleep(0)
         while index >= len(self._events):
             known = len(self._events)
             batch = self._work.events(known, 0)
@@ -387,8 +391,11 @@ async def wait_async(work: _podrole.Work, listener: EventListener | None = None)
                 for one in json.loads(batch):
                     told += 1
                     await _tell_async(listener, event_of(one))
+                    # A cancellation reaches a task where it gives way, and a plain listener never does.
+                    await asyncio.sleep(0)
                 await _changed(work, lambda told=told: work.events(told, 0) != "[]")  # type: ignore[misc]
         await _ended(work)
+        await asyncio.sleep(0)
     except PodroleError:
         raise
     except BaseException as stopped:
@@ -422,6 +429,7 @@ async def wait_for_all_async(works: Sequence[_podrole.Work], *, cancel: bool = F
     for work in works if cancel else ():
         work.cancel()
     try:
+        await asyncio.sleep(0)
         for work in works:
             await _ended(work)
     except asyncio.CancelledError as cancelled:
