@@ -876,3 +876,19 @@ def test_a_run_that_has_ended_does_not_hide_a_cancellation(grant: podrole.Grant)
     receipt = asyncio.run(main())
     assert receipt is not None
     assert receipt.is_complete
+
+
+def test_after_ctrl_c_a_listener_is_told_nothing_more() -> None:
+    ended = program(
+        """
+        def told(event):
+            print(event.kind)
+            os.kill(os.getpid(), signal.SIGINT)
+        plan = client.plan(grant)
+        try:
+            client.apply(plan, on_event=told)
+        except podrole.Interrupted as interrupted:
+            print(interrupted.receipt is not None)
+        """
+    )
+    assert ended.stdout.splitlines() == ["started", "True"], ended

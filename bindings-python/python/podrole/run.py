@@ -149,8 +149,11 @@ def wait(begin: Callable[[], _podrole.Work], listener: EventListener | None = No
         # Ctrl-C between the beginning and the waiting would let it go on without anybody who gets the receipt.
         work = _begun(begin, interrupts)
         with _ending_with(work):
-            while listener is not None and (batch := work.events(told, tick())) is not None:
+            # After Ctrl-C nothing more is told: a listener that takes its time would only keep it waiting.
+            while listener is not None and not interrupts.count and (batch := work.events(told, tick())) is not None:
                 for one in json.loads(batch):
+                    if interrupts.count:
+                        break
                     told += 1
                     interrupts.listening = True
                     tell(listener, event_of(one))
