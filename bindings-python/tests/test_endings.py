@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 
 import podrole
-from podrole.connection import cause_of, connection_of
+from podrole.connection import connection_of
 from podrole.events import Event
 from podrole.testing import Memory
 
@@ -248,7 +248,7 @@ def test_the_failure_of_one_function_is_not_forgotten_when_another_one_succeeds(
     connection.credentials("222222222222")
     connection.credentials("")
     error = podrole.CredentialsError("there are none: ZeroDivisionError: no login")
-    assert isinstance(cause_of(error, connection.failed), ZeroDivisionError)
+    assert isinstance(connection.failures.told(error), ZeroDivisionError)
 
 
 @pytest.mark.parametrize(
@@ -892,3 +892,44 @@ def test_after_ctrl_c_a_listener_is_told_nothing_more() -> None:
         """
     )
     assert ended.stdout.splitlines() == ["started", "True"], ended
+
+
+def test_what_a_function_raised_in_an_earlier_call_is_not_why_a_later_one_fails() -> None:
+    def ends() -> podrole.AwsCredentials:
+        raise SystemExit(7)
+
+    def failing() -> podrole.AwsCredentials:
+        raise ZeroDivisionError("no login")
+
+    client = podrole.Client(account_credentials={"111111111111": ends, "222222222222": failing}, region="ca-central-1")
+
+    def plan(account: str) -> None:
+        client.plan(
+            podrole.Grant(cluster=f"arn:aws:eks:ca-central-1:{account}:cluster/c", service_account="a/b", role="r")
+        )
+
+    with pytest.raises(SystemExit):
+        plan("111111111111")
+    for _ in range(2):
+        with pytest.raises(podrole.CredentialsError) as caught:
+            plan("222222222222")
+        assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+    # Of two calls that fail in the same words, each has its own; and one that says something else has none.
+    now = client._failures.now  # noqa: SLF001
+    told = podrole.CredentialsError("there are none: ZeroDivisionError: no login")
+    assert isinstance(client._failures.told(told), ZeroDivisionError)  # noqa: SLF001
+    assert client._failures.told(told, now) is None  # noqa: SLF001
+    assert client._failures.told(podrole.CredentialsError("expired")) is None  # noqa: SLF001
+
+
+@pytest.mark.parametrize("said", ["two\nlines\ttabs", "half of a pair: \ud800", "x" * 100_000, ""])
+def test_a_failure_is_the_cause_whatever_it_says(said: str, grant: podrole.Grant) -> None:
+    def failing() -> podrole.AwsCredentials:
+        raise ZeroDivisionError(said)
+
+    with pytest.raises(podrole.CredentialsError) as caught:
+        podrole.Client(credentials=failing, region="ca-central-1").plan(grant)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert "ZeroDivisionError" in caught.value.message
+    assert "\\ud800" in caught.value.message or "\ud800" not in said

@@ -18,9 +18,9 @@ from podrole.connection import (
     AwsCredentials,
     Connection,
     CredentialsSource,
+    Failures,
     Kubeconfig,
     TokenProvider,
-    cause_of,
     connection_of,
     session_region,
 )
@@ -33,6 +33,7 @@ from podrole.run import (
     RUNS,
     AsyncRun,
     EventListener,
+    Explain,
     Run,
     UnderWay,
     carry,
@@ -134,7 +135,7 @@ class _Base:
     def _open(self, native: _podrole.Client, connection: Connection | None = None) -> None:
         self._native: _podrole.Client | None = native
         self._asks = connection is not None and connection.asks
-        self._failed = {} if connection is None else connection.failed
+        self._failures = Failures() if connection is None else connection.failures
         self._runs = UnderWay()
 
     @classmethod
@@ -207,9 +208,13 @@ class _Base:
             given = receipt._json() if isinstance(receipt, Receipt) else json.dumps(data_of(receipt, "receipt"))
         return partial(self._begin, lambda native: native.revoke(value, options, given))
 
-    def _explain(self, error: PodroleError) -> None:
+    def _explaining(self) -> Explain:
+        """Explain the error of a call that begins now."""
+        return partial(self._explain, self._failures.now)
+
+    def _explain(self, since: int, error: PodroleError) -> None:
         """Give an error of credentials the exception of the caller's function that caused it. What ends the program does so."""
-        cause = cause_of(error, self._failed) if error.kind == "credentials" else None
+        cause = self._failures.told(error, since) if error.kind == "credentials" else None
         if isinstance(cause, KeyboardInterrupt | SystemExit):
             carrying(cause, error.receipt, error)
             raise cause
@@ -367,20 +372,23 @@ class Client(_Base):
             carry(error, under_way)
 
     def _read(self, verb: str, grant: GrantLike) -> str:
+        explain = self._explaining()
         try:
             return wait(self._reading(verb, grant))
         except PodroleError as error:
-            self._explain(error)
+            explain(error)
             raise
 
     def _start(self, begin: Callable[[], _podrole.Work]) -> Run:
-        return Run(start(lambda: self._begin_run(begin)), self._explain)
+        explain = self._explaining()
+        return Run(start(lambda: self._begin_run(begin)), explain)
 
     def _finished(self, begin: Callable[[], _podrole.Work], listener: EventListener | None) -> Receipt:
+        explain = self._explaining()
         try:
             return finish(lambda: self._begin_run(begin), listener)
         except PodroleError as error:
-            self._explain(error)
+            explain(error)
             raise
 
 
@@ -414,7 +422,7 @@ class AsyncClient(_Base):
 
     def start_apply(self, what: Plan | GrantLike, *, wait: Seconds | None = None) -> AsyncRun:
         """As `Client.start_apply`."""
-        return AsyncRun(self._begin_run(self._applying(what, wait)), self._explain)
+        return self._start(self._applying(what, wait))
 
     async def verify(self, grant: GrantLike) -> Report:
         """As `Client.verify`."""
@@ -446,7 +454,7 @@ class AsyncClient(_Base):
         remove_provider: bool = False,
     ) -> AsyncRun:
         """As `Client.start_revoke`."""
-        return AsyncRun(self._begin_run(self._revoking(grant, wait, receipt, remove_provider)), self._explain)
+        return self._start(self._revoking(grant, wait, receipt, remove_provider))
 
     async def close(self) -> None:
         """As `Client.close`; the cancellation of the task is its Ctrl-C."""
@@ -466,17 +474,23 @@ class AsyncClient(_Base):
             carry(error, under_way)
 
     async def _read(self, verb: str, grant: GrantLike) -> str:
+        explain = self._explaining()
         try:
             return await wait_async(self._reading(verb, grant)())
         except PodroleError as error:
-            self._explain(error)
+            explain(error)
             raise
 
+    def _start(self, begin: Callable[[], _podrole.Work]) -> AsyncRun:
+        explain = self._explaining()
+        return AsyncRun(self._begin_run(begin), explain)
+
     async def _finished(self, begin: Callable[[], _podrole.Work], listener: EventListener | None) -> Receipt:
+        explain = self._explaining()
         try:
             return await finish_async(self._begin_run(begin), listener)
         except PodroleError as error:
-            self._explain(error)
+            explain(error)
             raise
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -85,14 +87,39 @@ _EARLY = 60.0
 """How often credentials that refresh themselves are asked again, in seconds."""
 
 
+class Failures:
+    """What functions of the caller failed with last, by what they were asked."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._last: dict[str, tuple[int, BaseException]] = {}
+        self._count = itertools.count(1)
+        self.now = 0
+
+    def add(self, question: str, problem: BaseException) -> None:
+        """Keep one in the place of the one before."""
+        self.now = number = next(self._count)
+        self._last[question] = number, problem
+
+    def forget(self, question: str) -> None:
+        """Forget what was asked before: it is asked again."""
+        self._last.pop(question, None)
+
+    def told(self, error: PodroleError, since: int = 0) -> BaseException | None:
+        """Give the one that an error tells of. What came before a call is not what the call failed with."""
+        found = [problem for number, problem in list(self._last.values()) if number > since]
+        # The core spells what no line of text has, such as line breaks, in its own way.
+        message = _bare(error.message)
+        return next((one for one in reversed(found) if _bare(_words(one)) in message), None)
+
+
 class Connection:
     """Everything that a native client of real services is made from."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         """Begin with what is data."""
         self.settings = settings
-        # What functions of the caller failed with last, by what they were asked.
-        self.failed: dict[str, BaseException] = {}
+        self.failures = Failures()
         self.credentials: Callable[[str], str] | None = None
         self.accounts: list[str] = []
         self.defaults = False
@@ -130,7 +157,7 @@ def connection_of(
         raise invalid("token excludes `kubeconfig` and `in_cluster`", "give one of them")
 
     connection = Connection(settings)
-    failed = connection.failed
+    failures = connection.failures
     sources: dict[str, Callable[[], dict[str, Any]]] = {}
     if session is not None:
         sources[""] = _session(session)
@@ -143,14 +170,14 @@ def connection_of(
             name = f"account_credentials[{account!r}]"
             sources[text(account, "a key of account_credentials")] = _source(source, name)
     if sources:
-        connection.credentials = _asked(failed, lambda account: sources.get(account, sources.get("", _none))())
+        connection.credentials = _asked(failures, lambda account: sources.get(account, sources.get("", _none))())
         connection.accounts = [account for account in sources if account]
         connection.defaults = "" in sources
     if token is not None:
         if not callable(token):
             raise invalid(f"token must be a function, this is a value of type {type(token).__name__}")
         _check_plain(token, "token")
-        connection.token = _asked(failed, lambda cluster: _token(token(TokenRequest(**json.loads(cluster)))))
+        connection.token = _asked(failures, lambda cluster: _token(token(TokenRequest(**json.loads(cluster)))))
     return connection
 
 
@@ -168,30 +195,28 @@ def _none() -> dict[str, Any]:
     raise invalid("there are no credentials for this account")
 
 
-def _asked(failed: dict[str, BaseException], answer: Callable[[str], Any]) -> Callable[[str], str]:
+def _asked(failures: Failures, answer: Callable[[str], Any]) -> Callable[[str], str]:
     """Wrap a function of the caller so that what it raises becomes an answer too."""
 
     def ask(question: str) -> str:
-        failed.pop(question, None)
+        failures.forget(question)
         try:
             return json.dumps({"value": answer(question)})
         except BaseException as problem:
-            failed[question] = problem
+            failures.add(question, problem)
             return json.dumps({"failure": _words(problem)})
 
     return ask
 
 
-def cause_of(error: PodroleError, failed: Mapping[str, BaseException]) -> BaseException | None:
-    """Give what a function of the caller raised that an error tells of, or else what one raised last."""
-    problems = [*failed.values()][::-1]
-    told = [one for one in problems if _words(one) in error.message]
-    return next(iter(told or problems), None)
+def _bare(said: str) -> str:
+    return re.sub(r"\W+", "", said)
 
 
 def _words(problem: BaseException) -> str:
     try:
-        return f"{type(problem).__name__}: {problem}"
+        # Half of a surrogate pair is no text that crosses over.
+        return f"{type(problem).__name__}: {problem}".encode(errors="backslashreplace").decode()
     except Exception:
         return type(problem).__name__
 
