@@ -20,6 +20,7 @@ are in `podrole.grant`, a simulation for tests in `podrole.testing`, output for 
 
 import atexit as _atexit
 import os as _os
+import typing as _typing
 
 from podrole import _interrupts, _podrole
 from podrole.artifacts import data_sync_statement, kustomize_patch, s3_policy, service_account_yaml, trust_document
@@ -106,10 +107,26 @@ if hasattr(_os, "register_at_fork"):
     _os.register_at_fork(after_in_child=_interrupts.forked)
 
 
-def __getattr__(name: str) -> object:
-    # Not at the top: most programs print nothing.
-    if name == "console":
-        import importlib
+if _typing.TYPE_CHECKING:
+    # As the submodules are at run time; the console is loaded when it is used, as most programs print nothing.
+    from podrole import artifacts as artifacts
+    from podrole import client as client
+    from podrole import connection as connection
+    from podrole import console as console
+    from podrole import errors as errors
+    from podrole import events as events
+    from podrole import grant as grant
+    from podrole import plan as plan
+    from podrole import receipt as receipt
+    from podrole import report as report
+    from podrole import run as run
+    from podrole import testing as testing
+else:
+    # Type checkers would take every misspelt name for one that this gives.
 
-        return importlib.import_module(f"podrole.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name == "console":
+            import importlib
+
+            return importlib.import_module(f"podrole.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
