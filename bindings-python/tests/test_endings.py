@@ -933,3 +933,72 @@ def test_a_failure_is_the_cause_whatever_it_says(said: str, grant: podrole.Grant
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     assert "ZeroDivisionError" in caught.value.message
     assert "\\ud800" in caught.value.message or "\ud800" not in said
+
+
+def test_ctrl_c_on_the_way_out_of_a_call_does_not_swallow_those_that_follow() -> None:
+    ended = program(
+        """
+        import podrole._interrupts as interrupts
+        kept = interrupts._give_back
+        def pressed():
+            kept()
+            interrupts._give_back = kept
+            signal.raise_signal(signal.SIGINT)
+        interrupts._give_back = pressed
+        try:
+            client.apply(grant)
+        except KeyboardInterrupt:
+            print("first")
+        client.apply(grant)
+        for _ in range(2):
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                print("next")
+        """
+    )
+    assert ended.stdout.split() == ["first", "next", "next"], ended
+
+
+@pytest.mark.parametrize("call", ["client.apply(grant)", "client.start_apply(grant)", "run.next_event()", "client.close()"])
+def test_ctrl_c_on_the_way_out_of_a_call_comes_out_of_it(call: str) -> None:
+    ended = program(
+        f"""
+        import podrole._interrupts as interrupts
+        run = client.start_apply(grant)
+        kept = interrupts.Interrupts.__exit__
+        def pressed(self, *arguments):
+            signal.raise_signal(signal.SIGINT)
+            kept(self, *arguments)
+        interrupts.Interrupts.__exit__ = pressed
+        try:
+            {call}
+        except podrole.Interrupted:
+            print("interrupted")
+        interrupts.Interrupts.__exit__ = kept
+        print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+        """
+    )
+    assert ended.stdout.split() == ["interrupted", "True"], ended
+
+
+@pytest.mark.parametrize("leave", ["client.close()", "client.__exit__(None, None, None)"])
+def test_ctrl_c_while_a_client_gathers_what_goes_on_cancels_it(leave: str) -> None:
+    ended = program(
+        f"""
+        memory.set_latency(0.3)
+        run = client.start_apply(client.plan(grant))
+        while run.next_event().kind != "step_started":
+            pass
+        kept = podrole.client._Base._closed
+        def pressed(self):
+            signal.raise_signal(signal.SIGINT)
+            return kept(self)
+        podrole.client._Base._closed = pressed
+        try:
+            {leave}
+        except podrole.Interrupted as interrupted:
+            print(outcomes(interrupted.receipt))
+        """
+    )
+    assert ended.stdout.splitlines() == ["['done', 'not_started', 'not_started']"], ended

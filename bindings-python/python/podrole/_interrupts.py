@@ -57,9 +57,10 @@ class Interrupts:
     ) -> None:
         """Give back."""
         if self in _ENTERED:
-            if len(_ENTERED) == 1:
-                _give_back()
+            # In this order: one that had stayed behind would swallow every further Ctrl-C.
             _ENTERED.remove(self)
+            if not _ENTERED:
+                _give_back()
 
     def watch(self, work: _podrole.Work) -> None:
         """Cancel this work too: at once, when Ctrl-C came before it had begun."""

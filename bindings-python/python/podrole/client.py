@@ -356,7 +356,7 @@ class Client(_Base):
         Raises:
             Interrupted: Ctrl-C, which cancels the runs under way.
         """
-        wait_for_all(self._closed())
+        wait_for_all(self._closed)
 
     def __enter__(self) -> Self:
         """Give itself."""
@@ -366,8 +366,7 @@ class Client(_Base):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close it; when an exception leaves the block, cancel the runs under way first, and let it carry the receipt."""
-        under_way = self._closed()
-        wait_for_all(under_way, cancel=error is not None)
+        under_way = wait_for_all(self._closed, cancel=error is not None)
         if error is not None:
             carry(error, under_way)
 

@@ -110,6 +110,8 @@ class Run:
                     while batch == "[]" and not interrupts.count:
                         batch = self._work.events(known, tick())
                 _raise_interrupted(interrupts)
+            # Ctrl-C may also come on the way out, here and below.
+            _raise_interrupted(interrupts)
             if batch is None:
                 return None
             # Two threads may have asked for the same ones.
@@ -123,6 +125,7 @@ def start(begin: Callable[[], _podrole.Work]) -> _podrole.Work:
     with Interrupts() as interrupts:
         work = _begun(begin, interrupts)
         _raise_interrupted(interrupts)
+    _raise_interrupted(interrupts)
     return work
 
 
@@ -161,6 +164,7 @@ def wait(begin: Callable[[], _podrole.Work], listener: EventListener | None = No
             while not work.wait(tick()):
                 pass
         _raise_interrupted(interrupts)
+    _raise_interrupted(interrupts)
     return _answer(work)
 
 
@@ -242,9 +246,17 @@ def stop(*works: _podrole.Work) -> None:
             work.wait(_AT_ONCE)
 
 
-def wait_for_all(works: Sequence[_podrole.Work], *, cancel: bool = False) -> None:
-    """Wait for the end of runs, whatever it is. Ctrl-C cancels them all, and gives the receipt of the first that it stopped."""
-    with Interrupts(*works) as interrupts:
+def wait_for_all(
+    under_way: Callable[[], Sequence[_podrole.Work]], *, cancel: bool = False
+) -> Sequence[_podrole.Work]:
+    """Wait for the end of runs, whatever it is, and give them.
+
+    Ctrl-C cancels them all, and gives the receipt of the first that it stopped. It may also come while they are gathered.
+    """
+    with Interrupts() as interrupts:
+        works = under_way()
+        for work in works:
+            interrupts.watch(work)
         with _ending_with(*works):
             for work in works if cancel else ():
                 work.cancel()
@@ -252,6 +264,8 @@ def wait_for_all(works: Sequence[_podrole.Work], *, cancel: bool = False) -> Non
                 while not work.wait(tick()):
                     pass
         _raise_interrupted(interrupts)
+    _raise_interrupted(interrupts)
+    return works
 
 
 def carry(leaving: BaseException, works: Sequence[_podrole.Work]) -> None:
