@@ -1002,3 +1002,28 @@ def test_ctrl_c_while_a_client_gathers_what_goes_on_cancels_it(leave: str) -> No
         """
     )
     assert ended.stdout.splitlines() == ["['done', 'not_started', 'not_started']"], ended
+
+
+def test_a_second_ctrl_c_for_asyncio_says_what_stands() -> None:
+    ended = program(
+        """
+        memory.script("iam:AttachRolePolicy", "hang_before")
+        later = podrole.AsyncClient.in_memory(memory)
+        async def main():
+            run = later.start_apply(grant)
+            async def press():
+                async for event in run:
+                    if event.kind == "cancelling" or event.kind == "step_finished":
+                        os.kill(os.getpid(), signal.SIGINT)
+            pressing = asyncio.create_task(press())
+            await run
+        try:
+            asyncio.run(main())
+        except KeyboardInterrupt:
+            print("interrupted")
+        """
+    )
+    assert ended.stdout.split() == ["interrupted"], ended
+    assert "the run was cancelled twice" in ended.stderr, ended
+    assert "these changes stand: create role app" in ended.stderr, ended
+    assert "whether these were made is not known: attach AmazonS3FullAccess" in ended.stderr, ended

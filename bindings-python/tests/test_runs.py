@@ -141,6 +141,43 @@ def test_closing_waits_for_runs(grant: podrole.Grant) -> None:
     assert "connections-role-test" in memory.world().to_dict()["accounts"]["204393242335"]["roles"]
 
 
+def test_threads_that_share_the_events_of_a_run_get_each_in_its_place(
+    grant: podrole.Grant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = podrole.Client.in_memory(Memory()).start_apply(grant)
+    run.finish()
+    kept = podrole.run.event_of
+    others: list[podrole.Event] = []
+
+    def meanwhile(one: Any) -> podrole.Event:
+        monkeypatch.setattr("podrole.run.event_of", kept)
+        others.extend(run)
+        return kept(one)
+
+    monkeypatch.setattr("podrole.run.event_of", meanwhile)
+    events = list(run)
+    assert events == others == list(run)
+    assert [event.kind for event in events].count("started") == 1
+
+
+def test_threads_that_take_the_events_of_a_run_share_them(grant: podrole.Grant, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = podrole.Client.in_memory(Memory()).start_apply(grant)
+    kept = podrole.Run._event  # noqa: SLF001
+    taken: list[podrole.Event | None] = []
+
+    def meanwhile(self: podrole.Run, index: int) -> podrole.Event | None:
+        event = kept(self, index)
+        monkeypatch.setattr(podrole.Run, "_event", kept)
+        taken.append(run.next_event())
+        return event
+
+    monkeypatch.setattr(podrole.Run, "_event", meanwhile)
+    taken.append(run.next_event())
+    while (event := run.next_event()) is not None:
+        taken.append(event)
+    assert taken == list(run)
+
+
 def _program(text: str, *, interrupt_at: str | None = None, times: int = 1) -> subprocess.CompletedProcess[str]:
     """Run a program, and interrupt it when it prints a line."""
     process = subprocess.Popen(

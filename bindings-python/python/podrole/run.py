@@ -6,6 +6,7 @@ import inspect
 import json
 import logging
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -58,6 +59,7 @@ class Run:
         self._explain = explain
         self._events: list[Event] = []
         self._given = 0
+        self._taking = threading.RLock()
 
     def cancel(self) -> None:
         """Ask the run to stop.
@@ -70,10 +72,11 @@ class Run:
 
     def next_event(self) -> Event | None:
         """Wait for the next event that this method has not given yet; None after the last."""
-        event = self._event(self._given)
-        if event is not None:
-            self._given += 1
-        return event
+        while True:
+            index = self._given
+            event = self._event(index)
+            if event is None or self._take(index):
+                return event
 
     def __iter__(self) -> Iterator[Event]:
         """Give the events from the first on, also those that are past already: every iteration gives them all."""
@@ -101,6 +104,13 @@ class Run:
         """Say whether it goes on."""
         return f"<Run, {'ended' if self._work.wait(0) else 'under way'}>"
 
+    def _take(self, index: int) -> bool:
+        """Take an event that is there; False when another thread has taken it meanwhile. The lock is not held while one waits."""
+        with self._taking:
+            taken = self._given == index
+            self._given += taken
+            return taken
+
     def _event(self, index: int) -> Event | None:
         while index >= len(self._events):
             known = len(self._events)
@@ -114,9 +124,9 @@ class Run:
             _raise_interrupted(interrupts)
             if batch is None:
                 return None
-            # Two threads may have asked for the same ones.
-            if known == len(self._events):
-                self._events.extend(event_of(one) for one in json.loads(batch))
+            # Two threads may ask for the same ones: they put them in the same place.
+            news = [event_of(one) for one in json.loads(batch)]
+            self._events[known : known + len(news)] = news
         return self._events[index]
 
 
@@ -323,6 +333,7 @@ class AsyncRun:
         self._explain = explain
         self._events: list[Event] = []
         self._given = 0
+        self._taking = threading.RLock()
 
     def cancel(self) -> None:
         """Ask the run to stop: as `Run.cancel`."""
@@ -330,10 +341,11 @@ class AsyncRun:
 
     async def next_event(self) -> Event | None:
         """Wait for the next event that this method has not given yet; None after the last."""
-        event = await self._event(self._given)
-        if event is not None:
-            self._given += 1
-        return event
+        while True:
+            index = self._given
+            event = await self._event(index)
+            if event is None or self._take(index):
+                return event
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         """Give the events from the first on, also those that are past already: every iteration gives them all."""
@@ -364,6 +376,13 @@ class AsyncRun:
         """Say whether it goes on."""
         return f"<AsyncRun, {'ended' if self._work.wait(0) else 'under way'}>"
 
+    def _take(self, index: int) -> bool:
+        """Take an event that is there; False when another thread has taken it meanwhile. The lock is not held while one waits."""
+        with self._taking:
+            taken = self._given == index
+            self._given += taken
+            return taken
+
     async def _event(self, index: int) -> Event | None:
         import asyncio
 
@@ -383,10 +402,9 @@ class AsyncRun:
             batch = self._work.events(known, 0)
             if batch is None:
                 return None
-            news = json.loads(batch)
-            if news:
-                self._events.extend(event_of(one) for one in news)
-            else:
+            news = [event_of(one) for one in json.loads(batch)]
+            self._events[known : known + len(news)] = news
+            if not news:
                 await _changed(self._work, lambda known=known: self._work.events(known, 0) != "[]")  # type: ignore[misc]
         return self._events[index]
 
@@ -436,6 +454,10 @@ async def stop_async(stopped: BaseException, *works: _podrole.Work) -> None:
             work.cancel()
         for work in works:
             work.wait(_AT_ONCE)
+            # The second Ctrl-C of `asyncio.run` is a `KeyboardInterrupt` of its own: nobody may get to see what carries the receipt.
+            _, error = _ending(work) if work.wait(0) else (None, None)
+            if error is not None:
+                _logger.warning("the run was cancelled twice: %s; %s", error, _left(error))
     carrying(stopped, *_first_stopped(works))
 
 
