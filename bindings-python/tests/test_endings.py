@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -741,6 +742,54 @@ def test_closing_waits_for_what_another_thread_applies(grant: podrole.Grant) -> 
     thread.join()
     assert memory.calls() == calls
     assert receipts[0].is_complete
+
+
+def test_nothing_closes_a_client_between_the_beginning_of_a_run_and_its_place_among_those_under_way(
+    grant: podrole.Grant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = podrole.Client.in_memory(Memory())
+    begin = podrole.Client._begin  # noqa: SLF001
+    free: list[bool] = []
+
+    def begun(self: podrole.Client, what: Any) -> Any:
+        work = begin(self, what)
+        other = threading.Thread(target=lambda: free.append(client._runs.lock().acquire(blocking=False)))  # noqa: SLF001
+        other.start()
+        other.join()
+        return work
+
+    monkeypatch.setattr(podrole.Client, "_begin", begun)
+    run = client.start_apply(grant)
+    assert free == [False]
+    client.close()
+    assert "ended" in repr(run)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_a_child_that_was_forked_while_a_run_began_elsewhere_does_not_wait_for_that() -> None:
+    ended = program(
+        """
+        import warnings
+        warnings.simplefilter("ignore")
+        begun, go = threading.Event(), threading.Event()
+        kept = podrole.client._Base._begin
+        def begin(self, what):
+            work = kept(self, what)
+            begun.set()
+            go.wait()
+            return work
+        podrole.client._Base._begin = begin
+        threading.Thread(target=client.start_apply, args=(grant,)).start()
+        begun.wait()
+        child = os.fork()
+        if child == 0:
+            client.close()
+            os._exit(7)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        go.set()
+        """
+    )
+    assert ended.stdout.split() == ["7"], ended
 
 
 def test_the_cancellation_of_a_task_that_reads_events_cancels_the_run_and_carries_the_receipt(grant: podrole.Grant) -> None:

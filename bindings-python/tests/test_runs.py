@@ -146,7 +146,7 @@ def test_threads_that_share_the_events_of_a_run_get_each_in_its_place(
 ) -> None:
     run = podrole.Client.in_memory(Memory()).start_apply(grant)
     run.finish()
-    kept = podrole.run.event_of
+    kept = podrole.events.event_of
     others: list[podrole.Event] = []
 
     def meanwhile(one: Any) -> podrole.Event:

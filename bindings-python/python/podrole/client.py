@@ -167,14 +167,17 @@ class _Base:
         return begin(self._native)
 
     def _begin_run(self, begin: Callable[[], _podrole.Work]) -> _podrole.Work:
-        work = begin()
-        for runs in (self._runs, RUNS):
-            runs.add(work)
+        # What begins while another thread closes the client is either waited for or refused.
+        with self._runs.lock():
+            work = begin()
+            for runs in (self._runs, RUNS):
+                runs.add(work)
         return work
 
     def _closed(self) -> list[_podrole.Work]:
-        self._native = None
-        return self._runs.now()
+        with self._runs.lock():
+            self._native = None
+            return self._runs.now()
 
     def _reading(self, verb: str, grant: GrantLike) -> Callable[[], _podrole.Work]:
         value = _grant_alone(grant)

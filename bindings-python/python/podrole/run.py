@@ -507,8 +507,19 @@ class UnderWay:
 
     def __init__(self) -> None:
         """Begin with none."""
+        self._begin()
+
+    def _begin(self) -> None:
         self._works: set[_podrole.Work] = set()
+        # A signal handler may come back here while its thread holds it.
+        self._lock = threading.RLock()
         self._process = os.getpid()
+
+    def lock(self) -> threading.RLock:
+        """Give what is held while one begins. A child does not wait for a thread that it does not have."""
+        if self._process != os.getpid():
+            self._begin()
+        return self._lock
 
     def add(self, work: _podrole.Work) -> None:
         """Take one up."""
@@ -518,7 +529,7 @@ class UnderWay:
     def now(self) -> list[_podrole.Work]:
         """Give those that have not ended."""
         if self._process != os.getpid():
-            self._works, self._process = set(), os.getpid()
+            self._begin()
         for work in list(self._works):
             if work.wait(0):
                 self._works.discard(work)
