@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import boto3.session
 import botocore.credentials
 import pytest
 
@@ -156,6 +157,15 @@ def test_options_of_a_run(options: dict[str, Any], named: str, grant: podrole.Gr
         ({"token": later}, "token must be a plain function"),
         ({"credentials": later}, "credentials must be a plain function"),
         ({"session": object()}, "session must be a boto3"),
+        ({"session": boto3.session.Session}, "session must be a boto3 or botocore session, this is the class Session"),
+        (
+            {"credentials": podrole.AwsCredentials(access_key_id="a\ud800", secret_access_key="s")},
+            "^credentials.access_key_id holds half of a surrogate pair",
+        ),
+        (
+            {"credentials": podrole.AwsCredentials(access_key_id="a", secret_access_key="s", session_token="\ud800")},
+            "^credentials.session_token holds half of a surrogate pair",
+        ),
         ({"credentials": object()}, "credentials must be AwsCredentials"),
         ({"credentials": podrole.AwsCredentials(access_key_id="", secret_access_key="s")}, "credentials.access_key_id"),
         ({"credentials": podrole.AwsCredentials(access_key_id="a", secret_access_key="s"), "profile": "p"}, "excludes"),
@@ -234,9 +244,93 @@ def test_attempts_that_are_no_whole_number_are_refused_by_name(given: Any) -> No
         podrole.Client(region="ca-central-1", aws_attempts=given)
 
 
+def test_a_number_that_is_too_long_to_be_written_is_named() -> None:
+    given: Any = 10**5000
+    with pytest.raises(podrole.InvalidInputError, match="^aws_attempts must be a whole number of at most 64 bits, this is a huge"):
+        podrole.Client(region="ca-central-1", aws_attempts=given)
+    with pytest.raises(podrole.InvalidInputError, match="^a key of account_credentials must be text, this is a huge number"):
+        podrole.Client(region="ca-central-1", account_credentials={given: lambda: None})
+
+
 def test_frozen_credentials_of_botocore_are_credentials() -> None:
     untyped: Any = botocore.credentials.Credentials
     frozen = untyped("AKIA", "hunter2", "token").get_frozen_credentials()
     podrole.Client(region="ca-central-1", credentials=frozen)
     with pytest.raises(podrole.InvalidInputError, match=r"^credentials\.secret_key must be text that is not empty"):
         podrole.Client(region="ca-central-1", credentials=frozen._replace(secret_key=""))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda value: podrole.grant.Role(name="app", tags=value),
+        lambda value: podrole.grant.Policy(name="p", document=value),
+        lambda value: podrole.grant.Policy.from_dict({"name": "p", "document": value}),
+        lambda value: podrole.grant.Trust(conditions={"StringEquals": value}),
+        lambda value: podrole.Grant(**BASE, trust={"conditions": value}),
+    ],
+)
+@pytest.mark.parametrize("lists", [False, True])
+@pytest.mark.parametrize("endless", [False, True])
+def test_what_is_nested_without_end_is_refused_inside_of_a_value_too(
+    make: Callable[[Any], object], lists: bool, endless: bool
+) -> None:
+    inner: dict[str, Any] = {}
+    nested = inner
+    for _ in range(100_000):
+        nested = {"a": [nested] if lists else nested}
+    if endless:
+        nested = inner
+        inner["a"] = [inner] if lists else inner
+    with pytest.raises(podrole.InvalidInputError, match="levels deep|leads back"):
+        make(nested)
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        ({"name": 7}, "Role: name must be text, this is 7"),
+        ({"name": "a", "maxSessionDuration": "1"}, "Role: maxSessionDuration must be a whole number, this is the text '1'"),
+        ({"name": "a", "maxSessionDuration": True}, "Role: maxSessionDuration must be a whole number, this is True"),
+        ({"name": "a", "manage": ["own"]}, "Role: manage must be text"),
+        ({"name": "a", "tags": "no"}, "a mapping is needed, this is the text 'no'"),
+    ],
+)
+def test_a_record_is_read_from_values_of_its_own_types(data: dict[str, Any], named: str) -> None:
+    with pytest.raises(podrole.InvalidInputError) as caught:
+        podrole.grant.Role.from_dict(data)
+    assert named in caught.value.message
+
+
+@pytest.mark.parametrize("indent", [-1, True, "  ", 10**9, 1.5])
+def test_an_indentation_is_a_number_of_spaces(indent: Any, grant: podrole.Grant) -> None:
+    with pytest.raises(podrole.InvalidInputError, match="^indent must be"):
+        grant.to_json(indent=indent)
+    assert grant.to_json(indent=0).startswith("{\n")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        [],
+        {"kind": "conflict"},
+        {"kind": 7, "message": "a"},
+        {"kind": "conflict", "message": "a", "action": 7},
+        {"kind": "conflict", "message": "a", "conflicts": 7},
+        {"kind": "conflict", "message": "a", "leftovers": 7},
+    ],
+    ids=repr,
+)
+def test_what_is_no_error_payload_is_refused(fields: Any) -> None:
+    with pytest.raises(podrole.InvalidInputError):
+        podrole.errors.from_payload(fields)
+
+
+def test_the_console_names_what_it_cannot_show(grant: podrole.Grant) -> None:
+    console: Any = podrole.console
+    receipt = podrole.Client.in_memory(Memory()).apply(grant)
+    with pytest.raises(podrole.InvalidInputError, match="a plan, receipt or report is needed, this is 5"):
+        console.show(5)
+    with pytest.raises(podrole.InvalidInputError, match="a run is needed, this is a value of type Receipt"):
+        console.follow(receipt)

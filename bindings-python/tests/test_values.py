@@ -7,16 +7,18 @@ import dataclasses
 import enum
 import importlib
 import inspect
+import json
 import pathlib
 import pickle
 import pkgutil
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import podrole
 from podrole._records import Document, Record
-from podrole.grant import S3, DataSync, Policy, Role, ServiceAccount, Workload
+from podrole.grant import S3, DataSync, Policy, Role, ServiceAccount, Trust, Workload
 from podrole.testing import Memory, World
 
 CLIENT = podrole.Client.in_memory(Memory())
@@ -80,7 +82,7 @@ def test_every_public_value_is_a_frozen_record_or_a_document() -> None:
             continue
         for name, one in vars(importlib.import_module(module.name)).items():
             ours = inspect.isclass(one) and one.__module__ == module.name and not name.startswith("_")
-            if not ours or issubclass(one, BaseException) or name in others | {"Connection", "UnderWay"}:
+            if not ours or issubclass(one, BaseException) or name in others | {"Connection", "Failures", "UnderWay"}:
                 continue
             seen.add(name)
             if issubclass(one, Document):
@@ -197,3 +199,50 @@ def test_a_member_of_an_enumeration_of_texts_is_its_value() -> None:
         podrole.Grant(cluster="devops_aurora", service_account="devops-aurora-1/b", role="app"),
     ]
     assert [one.to_dict()["role"]["name"] for one in (CLIENT.plan(it).grants[0] for it in made)] == ["app"] * 3
+
+
+def test_what_a_value_was_made_from_can_change_and_the_value_stays() -> None:
+    tags = {"team": "a"}
+    conditions: dict[str, dict[str, Any]] = {"StringLike": {"sts:RoleSessionName": ["x"]}}
+    buckets: Any = ["one"]
+    values: list[Record] = [
+        Role(name="app", tags=tags),
+        Role.from_dict({"name": "app", "tags": tags}),
+        Trust(conditions=conditions),
+        S3(buckets=buckets, access="read"),
+    ]
+    before = [value.to_dict() for value in values]
+    hashes = [hash(value) for value in values]
+    tags["team"] = "b"
+    conditions["StringLike"]["sts:RoleSessionName"].append("y")
+    buckets.append("two")
+    for value in values:
+        # What is given out is a copy too.
+        value.to_dict().clear()
+    values[2].to_dict()["conditions"]["StringLike"]["sts:RoleSessionName"].append("z")
+    assert [value.to_dict() for value in values] == before
+    assert [hash(value) for value in values] == hashes
+
+
+def test_a_mapping_of_a_value_cannot_be_changed_and_is_copied_and_pickled_whole() -> None:
+    role = Role(name="app", tags={"team": "a"})
+    tags: Any = role.tags
+    changes: list[Callable[[], object]] = [
+        lambda: tags.update(team="b"),
+        lambda: tags.__setitem__("team", "b"),
+        lambda: tags.pop("team"),
+        lambda: tags.setdefault("other", "b"),
+        tags.clear,
+    ]
+    for change in changes:
+        with pytest.raises(TypeError, match="cannot be changed"):
+            change()
+    assert tags == {"team": "a"}
+    for copied in (copy.copy(tags), copy.deepcopy(tags), pickle.loads(pickle.dumps(tags))):
+        assert copied == tags
+        assert type(copied) is type(tags)
+    assert json.dumps(tags) == '{"team": "a"}'
+    # As the error says.
+    assert dict(tags) | {"more": "b"} == {"team": "a", "more": "b"}
+    for value in (copy.copy(role), copy.deepcopy(role), pickle.loads(pickle.dumps(role))):
+        assert value == role

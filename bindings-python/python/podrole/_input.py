@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Protocol, runtime_checkable
 
+from podrole._records import Record
 from podrole.errors import InvalidInputError
 
 LEVELS = 100
@@ -93,6 +94,8 @@ def whole(value: object, path: str) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
         raise invalid(f"{path} must be a whole number, this is {described(value)}")
+    if not -(2**63) <= value < 2**64:
+        raise invalid(f"{path} must be a whole number of at most 64 bits, this is {described(value)}")
     return int(value)
 
 
@@ -103,8 +106,7 @@ def data_of(value: object, what: str) -> dict[str, Any]:
         value: A mapping, or anything with `to_dict()`.
         what: What it is, for the error (`the grant`). Paths begin below it.
     """
-    if isinstance(value, HasDict) and not isinstance(value, type):
-        value = value.to_dict()
+    value = _opened(value)
     if not isinstance(value, Mapping):
         raise invalid(f"{what} must be a mapping, this is {described(value)}")
     copy = _plain(value, "", [], what)
@@ -122,10 +124,16 @@ def text_or_json(value: object, what: str) -> str:
     return text(value, what) if isinstance(value, str) else json_of(value, what)
 
 
+def _opened(value: object) -> object:
+    """Give what has a dictionary form as a mapping: of a record one level, as what it holds may be anything."""
+    if isinstance(value, Record):
+        return value._named()  # noqa: SLF001
+    return value.to_dict() if isinstance(value, HasDict) and not isinstance(value, type) else value
+
+
 def _plain(value: object, path: str, above: list[object], what: str) -> Any:
     name = path or what
-    if isinstance(value, HasDict) and not isinstance(value, type):
-        value = value.to_dict()
+    value = _opened(value)
     match value:
         case None | bool():
             return value

@@ -7,7 +7,7 @@ import json
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, Literal, NoReturn, TypeVar
 
 RecordT = TypeVar("RecordT", bound="Record")
 DocumentT = TypeVar("DocumentT", bound="Document")
@@ -31,20 +31,32 @@ class Record:
 
     _FORMS: ClassVar[dict[type, dict[str, _Form]]] = {}
 
-    def to_dict(self) -> dict[str, Any]:
-        """Write it with the keys of the JSON forms; what is None is left out."""
+    def __post_init__(self) -> None:
+        """Keep nothing that the caller could change later."""
+        for name, value in vars(self).items():
+            if isinstance(value, Mapping):
+                object.__setattr__(self, name, _kept(value, name))
+            elif isinstance(value, list):
+                object.__setattr__(self, name, tuple(value))
+
+    def _named(self) -> dict[str, Any]:
+        """Give the fields that are not None as they are, by the keys of the JSON forms."""
         return {
-            camel(field.name): _written(value)
+            camel(field.name): value
             for field in dataclasses.fields(self)  # type: ignore[arg-type]
             if (value := getattr(self, field.name)) is not None
         }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write it with the keys of the JSON forms; what is None is left out."""
+        return {key: _written(value) for key, value in self._named().items()}
 
     @classmethod
     def from_dict(cls: type[RecordT], data: Mapping[str, Any]) -> RecordT:
         """Read what `to_dict` wrote.
 
         Raises:
-            InvalidInputError: An unknown or missing key.
+            InvalidInputError: An unknown or missing key, or a value of another type.
         """
         name = cls.__name__
         if not isinstance(data, Mapping):
@@ -57,7 +69,12 @@ class Record:
             if form is None:
                 raise _invalid(f"{name}: unknown key {key!r}", f"legal are {', '.join(forms)}")
             convert = form.convert
-            values[form.name] = value if convert is None or value is None else convert(value)
+            if convert is None:
+                if form.leaf is not None and value is not None and not _is(value, form.leaf):
+                    raise _not_that(f"{name}: {key} must be {_LEAVES[form.leaf]}", value)
+                values[form.name] = value
+            else:
+                values[form.name] = None if value is None else convert(value)
         if len(data) < len(forms):
             for key, form in forms.items():
                 if key not in data:
@@ -144,6 +161,10 @@ class Document:
         Args:
             indent: Spaces for each level; default: everything on one line.
         """
+        from podrole._input import whole
+
+        if not 0 <= (whole(indent, "indent") or 0) <= _LEVELS:
+            raise _not_that(f"indent must be from 0 to {_LEVELS}", indent)
         return json.dumps(self._data, indent=indent)
 
     @classmethod
@@ -192,6 +213,42 @@ def _copied(value: Any) -> Any:
     return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
+class _Kept(dict[str, Any]):
+    """A mapping of a frozen value: it cannot be changed. Equal to a dictionary, copied and pickled whole."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Kept, (dict(self),)
+
+    def __copy__(self) -> _Kept:
+        return self
+
+
+def _refuse(*_: object, **__: object) -> NoReturn:
+    raise TypeError("this mapping belongs to a frozen value and cannot be changed: copy it with dict()")
+
+
+for _change in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):
+    setattr(_Kept, _change, _refuse)
+
+
+_LEVELS = 100
+
+
+def _kept(value: Any, path: str, levels: int = _LEVELS) -> Any:
+    """Copy plain data so that nobody can change it: a mapping of a record."""
+    if isinstance(value, Mapping):
+        if levels == 0:
+            raise _invalid(f"{path[:200]}… is nested more than {_LEVELS} levels deep, or leads back to itself")
+        return _Kept({key: _kept(item, f"{path}.{key}" if levels > 90 else path, levels - 1) for key, item in value.items()})
+    if isinstance(value, list):
+        if levels == 0:
+            raise _invalid(f"{path[:200]}… is nested more than {_LEVELS} levels deep, or leads back to itself")
+        return [_kept(item, path, levels - 1) for item in value]
+    return value
+
+
 def _hashed(value: object) -> int:
     """Hash plain data so that equal data has equal hashes: 1 equals 1.0, and their texts differ."""
     if isinstance(value, Mapping):
@@ -220,7 +277,7 @@ def _written(value: object) -> Any:
     match value:
         case Record() | Document():
             return value.to_dict()
-        case tuple():
+        case tuple() | list():
             return [_written(item) for item in value]
         case Mapping():
             return {key: _written(item) for key, item in value.items()}
@@ -233,7 +290,28 @@ class _Form(typing.NamedTuple):
 
     name: str
     convert: _Convert | None
+    leaf: type | None
     default: Any
+
+
+_LEAVES: dict[type, str] = {str: "text", int: "a whole number", bool: "true or false", float: "a number"}
+
+
+def _is(value: object, leaf: type) -> bool:
+    if isinstance(value, bool):
+        return leaf is bool
+    return isinstance(value, int | float if leaf is float else leaf)
+
+
+def _leaf(hint: Any) -> type | None:
+    """Give the type of a field that is text, a number or a flag; what a `Literal` lists may grow, and its type stays."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        others = [one for one in arguments if one is not type(None)]
+        return _leaf(others[0]) if len(others) == 1 else None
+    if origin is Literal:
+        return type(arguments[0])
+    return hint if hint in _LEAVES else None
 
 
 def _forms(cls: type) -> dict[str, _Form]:
@@ -241,7 +319,7 @@ def _forms(cls: type) -> dict[str, _Form]:
     if found is None:
         hints = typing.get_type_hints(cls)
         found = {
-            camel(field.name): _Form(field.name, _convert(hints[field.name]), field.default)
+            camel(field.name): _Form(field.name, _convert(hints[field.name]), _leaf(hints[field.name]), field.default)
             for field in dataclasses.fields(cls)
         }
         Record._FORMS[cls] = found  # noqa: SLF001
@@ -275,7 +353,13 @@ def _convert(hint: Any) -> _Convert | None:
 
         return items_of
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
-        return _copied
+
+        def mapping_of(value: Any) -> Any:
+            if not isinstance(value, Mapping):
+                raise _not_that("a mapping is needed", value)
+            return _kept(value, "the mapping")
+
+        return mapping_of
     if isinstance(hint, type) and issubclass(hint, Record):
         return hint.from_dict
     return None

@@ -167,8 +167,8 @@ def connection_of(
         if not isinstance(account_credentials, Mapping):
             raise invalid(f"account_credentials must be a mapping, this is {type(account_credentials).__name__}")
         for account, source in account_credentials.items():
-            name = f"account_credentials[{account!r}]"
-            sources[text(account, "a key of account_credentials")] = _source(source, name)
+            known = text(account, "a key of account_credentials")
+            sources[known] = _source(source, f"account_credentials[{known!r}]")
     if sources:
         connection.credentials = _asked(failures, lambda account: sources.get(account, sources.get("", _none))())
         connection.accounts = [account for account in sources if account]
@@ -222,6 +222,8 @@ def _words(problem: BaseException) -> str:
 
 
 def _session(session: object) -> Callable[[], dict[str, Any]]:
+    if isinstance(session, type):
+        raise invalid(f"session must be a boto3 or botocore session, this is the class {session.__name__}", f"call it: {session.__name__}()")
     get = getattr(session, "get_credentials", None)
     if not callable(get):
         raise invalid(f"session must be a boto3 or botocore session, this is a value of type {type(session).__name__}")
@@ -294,7 +296,7 @@ def _secret(given: object, name: str) -> str:
     if not isinstance(given, str) or not given:
         what = "empty" if given == "" else f"a value of type {type(given).__name__}"
         raise invalid(f"{name} must be text that is not empty, this is {what}")
-    return given
+    return text(given, name)
 
 
 def _end(end: object, name: str) -> float | None:

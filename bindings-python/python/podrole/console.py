@@ -9,6 +9,7 @@ import importlib.util
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
+from podrole._input import described, invalid
 from podrole.events import Event
 from podrole.plan import Change, Plan
 from podrole.receipt import Receipt
@@ -29,7 +30,13 @@ _SPELLED = str.maketrans({"✓": "+", "✗": "x", "·": ".", "…": "...", "→"
 
 
 def show(what: Plan | Receipt | Report) -> None:
-    """Print a plan, receipt or report: with `rich` when that is installed, as plain text when not."""
+    """Print a plan, receipt or report: with `rich` when that is installed, as plain text when not.
+
+    Raises:
+        InvalidInputError: It is something else.
+    """
+    if not isinstance(what, Plan | Receipt | Report):
+        raise invalid(f"a plan, receipt or report is needed, this is {described(what)}")
     if importlib.util.find_spec("rich") is None:
         print(what, file=_spelling(sys.stdout))  # noqa: T201
         return
@@ -46,7 +53,10 @@ def follow(run: Run) -> Receipt:
     Raises:
         PodroleError: As `Run.finish`.
         Interrupted: As `Run.finish`.
+        InvalidInputError: It is no run.
     """
+    if not isinstance(run, Run):
+        raise invalid(f"a run is needed, this is {described(run)}", "`Client.start_apply` gives one")
     if importlib.util.find_spec("rich") is not None:
         from rich.console import Console
 

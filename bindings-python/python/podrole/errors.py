@@ -81,6 +81,7 @@ class Leftovers(Record):
 
     def __post_init__(self) -> None:
         """Fill `remaining` in."""
+        super().__post_init__()
         if self.state == "remaining":
             object.__setattr__(self, "remaining", self.resources)
 
@@ -379,7 +380,21 @@ def from_payload(fields: Mapping[str, Any], receipt: Receipt | None = None) -> P
     Args:
         fields: The payload, as in `receipt.to_dict()`.
         receipt: The receipt of the run that failed.
+
+    Raises:
+        InvalidInputError: It is no error payload.
     """
+    # Not at the top: what is given is checked with errors.
+    from podrole._input import described, invalid, optional_text, text
+
+    if not isinstance(fields, Mapping):
+        raise invalid(f"an error payload must be a mapping, this is {described(fields)}")
+    for name in ("kind", "message"):
+        text(fields.get(name), f"{name} of an error payload")
+    for name in ("operation", "resource", "awsCode", "action", "remedy", "retry"):
+        optional_text(fields.get(name), f"{name} of an error payload")
+    if not isinstance(fields.get("conflicts", ()), list | tuple):
+        raise invalid(f"conflicts of an error payload must be a list, this is {described(fields['conflicts'])}")
     made = _CLASSES.get(fields["kind"], UnexpectedError)
     return made(
         fields["message"],
