@@ -330,7 +330,7 @@ def test_what_is_no_error_payload_is_refused(fields: Any) -> None:
 def test_the_console_names_what_it_cannot_show(grant: podrole.Grant) -> None:
     console: Any = podrole.console
     receipt = podrole.Client.in_memory(Memory()).apply(grant)
-    with pytest.raises(podrole.InvalidInputError, match="a plan, receipt or report is needed, this is 5"):
+    with pytest.raises(podrole.InvalidInputError, match="a grant, plan, receipt or report is needed, this is 5"):
         console.show(5)
     with pytest.raises(podrole.InvalidInputError, match="a run is needed, this is a value of type Receipt"):
         console.follow(receipt)

@@ -29,6 +29,7 @@ def test_rich_draws_each_within_its_width(grant: podrole.Grant, width: int) -> N
     plan = client.plan(grant)
     receipt = client.apply(plan)
     for value, words in [
+        (grant, "AmazonS3FullAccess"),
         (plan, "4 steps to apply"),
         (receipt, "4 of 4 steps done"),
         (client.verify(grant), "0 failed"),
@@ -45,7 +46,11 @@ def test_markup_from_outside_is_text() -> None:
         service_account="devops-aurora-1/app",
         role={"name": "app", "description": "[red]not red[/red] [link=x]"},
     )
-    assert "[red]not red[/red] [link=x]" in drawn(podrole.Client.in_memory(Memory()).plan(grant), 200)
+    plan = podrole.Client.in_memory(Memory()).plan(grant)
+    assert "[red]not red[/red] [link=x]" in drawn(plan, 200)
+    assert "[red]not red[/red] [link=x]" in drawn(grant, 200)
+    # As the text says: names of clusters and roles are the same in many accounts.
+    assert "cluster: arn:aws:eks:ca-central-1:204393242335:cluster/devops_aurora" in drawn(plan, 200)
 
 
 def test_what_looks_like_an_emoji_or_a_style_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,6 +175,12 @@ def test_notebooks_show_tables_in_which_everything_is_escaped() -> None:
     assert page.startswith("<table>")
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
+    # Names of clusters and roles are the same in many accounts.
+    assert "<p>cluster: arn:aws:eks:ca-central-1:204393242335:cluster/devops_aurora</p>" in page
+    asked = hostile._repr_html_()
+    assert asked.startswith("<table><caption>Grant devops-aurora-1/app on devops_aurora as app</caption>")
+    assert "description: &lt;script&gt;" in asked
+    assert "<script>" not in asked
     report = CLIENT.verify(hostile)
     assert "<table>" in report._repr_html_()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from podrole._input import described, invalid
 from podrole.events import Event
+from podrole.grant import Grant
 from podrole.plan import Change, Plan
 from podrole.receipt import Receipt
 from podrole.report import Report
@@ -29,16 +30,16 @@ _CHECK_MARKS = {"passed": "✓", "warned": "!", "skipped": "-", "failed": "✗"}
 _SPELLED = str.maketrans({"✓": "+", "✗": "x", "·": ".", "…": "...", "→": "->", "–": "-", "—": "-", "×": "x", "≥": ">="})
 
 
-def show(what: Plan | Receipt | Report) -> None:
-    """Print a plan, receipt or report: with `rich` when that is installed, as plain text when not.
+def show(what: Grant | Plan | Receipt | Report) -> None:
+    """Print a grant, plan, receipt or report: with `rich` when that is installed, as plain text when not.
 
     Raises:
         InvalidInputError: It is something else.
     """
-    if not isinstance(what, Plan | Receipt | Report):
-        raise invalid(f"a plan, receipt or report is needed, this is {described(what)}")
+    if not isinstance(what, Grant | Plan | Receipt | Report):
+        raise invalid(f"a grant, plan, receipt or report is needed, this is {described(what)}")
     if importlib.util.find_spec("rich") is None:
-        print(what, file=_spelling(sys.stdout))  # noqa: T201
+        print(what.to_yaml() if isinstance(what, Grant) else what, file=_spelling(sys.stdout))  # noqa: T201
         return
     from rich.console import Console
 
@@ -154,6 +155,8 @@ def plan_tree(plan: Plan) -> RenderableType:
     count = len(plan.steps)
     title = f"{count} step{'' if count == 1 else 's'} to {plan.verb}" if count else f"nothing to {plan.verb}"
     tree = Tree(Text(title, "bold"))
+    for arn in plan._clusters():  # noqa: SLF001
+        tree.add(Text(f"cluster: {arn}"))
     for step in plan.steps:
         branch = tree.add(Text.assemble((str(step.id), "bold"), f" {step.summary} ", (step.why, "dim")))
         for change in step.changes:
@@ -162,6 +165,17 @@ def plan_tree(plan: Plan) -> RenderableType:
         style = "yellow" if notice.level == "warning" else "dim"
         tree.add(Text(f"{notice.resource}: {notice.message}", style))
     return tree
+
+
+def grant_table(grant: Grant) -> RenderableType:
+    """Draw a grant as a table for `rich`."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("what", "asked for", title=Text(f"Grant {grant.subject} on {grant.cluster.name} as {grant.role.name}"))
+    for what, asked in grant._rows():  # noqa: SLF001
+        table.add_row(what, Text(asked, overflow="fold"))
+    return table
 
 
 def receipt_table(receipt: Receipt) -> RenderableType:

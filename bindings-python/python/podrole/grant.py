@@ -7,12 +7,16 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from podrole import _podrole
+from podrole._html import escaped, table
 from podrole._input import described, invalid, json_of, text
 from podrole._records import Document, Record, camel
 from podrole.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 Mechanism: TypeAlias = Literal["irsa"]
 """How pods get the role's credentials. Later versions add Pod Identity."""
@@ -320,6 +324,29 @@ class Grant(Document):
         """Show who becomes what."""
         return f"<Grant {self.subject} on {self.cluster.name} as {self.role.name}>"
 
+    def _rows(self) -> list[tuple[str, str]]:
+        """Give what it asks for, in words, for a table. What is not asked for is left out."""
+        rows = []
+        for key, value in self._data.items():
+            for one in value if isinstance(value, list) else (value,):
+                said = one
+                if isinstance(one, Mapping):
+                    said = ", ".join(f"{name}: {_said(item)}" for name, item in one.items() if item is not None and item != [] and item != {})
+                if said and key != "schemaVersion":
+                    rows.append((re.sub("[A-Z]", lambda letter: f" {letter[0].lower()}", key), str(said)))
+        return rows
+
+    def _repr_html_(self) -> str:
+        """Show it as a table, in a notebook."""
+        rows = [(escaped(what), escaped(asked)) for what, asked in self._rows()]
+        return table(f"Grant {self.subject} on {self.cluster.name} as {self.role.name}", ("what", "asked for"), rows)
+
+    def __rich__(self) -> RenderableType:
+        """Show it as a table, when `rich` prints it."""
+        from podrole.console import grant_table
+
+        return grant_table(self)
+
     @classmethod
     def _checked(cls, text: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(_podrole.grant_from_value(text))
@@ -453,6 +480,10 @@ def in_words_of_python(error: InvalidInputError, names: Iterable[str]) -> Invali
         if re.match(rf"{name}\b", error.message):
             return InvalidInputError(snake + error.message[len(name) :], remedy=error.remedy)
     return error
+
+
+def _said(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _list(value: object, path: str) -> list[Any] | None:

@@ -198,6 +198,10 @@ class Plan(Document):
         """What is not changed and should be known."""
         return tuple(Notice.from_dict(one) for one in self._data["notices"])
 
+    def _clusters(self) -> list[str]:
+        """Give the ARNs of its clusters: names of clusters and roles are the same in many accounts and regions."""
+        return sorted({cluster["arn"] for _, cluster in self._data.get("hints", {}).get("clusters", ())})
+
     @property
     def receipt(self) -> Receipt | None:
         """For `revoke`: the receipt it was given."""
@@ -234,7 +238,8 @@ class Plan(Document):
     def _repr_html_(self) -> str:
         """Show it as a table, in a notebook."""
         rows = [(str(step.id), step.summary, "<br>".join(_change(one) for one in step.changes), step.why) for step in self.steps]
-        notes = "".join(f"<p>{escaped(note.level)}: {escaped(note.resource)}: {escaped(note.message)}</p>" for note in self.notices)
+        notes = "".join(f"<p>cluster: {escaped(arn)}</p>" for arn in self._clusters())
+        notes += "".join(f"<p>{escaped(note.level)}: {escaped(note.resource)}: {escaped(note.message)}</p>" for note in self.notices)
         if not rows:
             return f"<p>Nothing to {escaped(self.verb)}.</p>{notes}"
         cells = [(escaped(number), escaped(summary), changes, escaped(why)) for number, summary, changes, why in rows]
