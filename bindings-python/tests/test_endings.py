@@ -1076,3 +1076,55 @@ def test_a_second_ctrl_c_for_asyncio_says_what_stands() -> None:
     assert "the run was cancelled twice" in ended.stderr, ended
     assert "these changes stand: create role app" in ended.stderr, ended
     assert "whether these were made is not known: attach AmazonS3FullAccess" in ended.stderr, ended
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_a_fork_waits_for_a_handler_of_records_that_is_in_the_middle_of_one() -> None:
+    ended = program(
+        """
+        import logging, warnings
+        warnings.simplefilter("ignore")
+        entered, go, mine = threading.Event(), threading.Event(), threading.Lock()
+        class Handler(logging.Handler):
+            def createLock(self):
+                self.lock = None
+            def emit(self, record):
+                with mine:
+                    entered.set()
+                    go.wait()
+                    for _ in range(1000):
+                        os.sched_yield()
+        logging.getLogger("podrole").addHandler(Handler())
+        logging.getLogger("podrole").setLevel(logging.INFO)
+        client.plan(grant)
+        entered.wait()
+        go.set()
+        child = os.fork()
+        if child == 0:
+            os._exit(8 if mine.locked() else 7)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        client.apply(grant)
+        """
+    )
+    assert ended.stdout.split() == ["7"], ended
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork")
+def test_a_handler_of_records_may_fork() -> None:
+    ended = program(
+        """
+        import logging, warnings
+        warnings.simplefilter("ignore")
+        class Handler(logging.Handler):
+            def emit(self, record):
+                child = os.fork()
+                if child == 0:
+                    os._exit(7)
+                print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        logging.getLogger("podrole.client").addHandler(Handler())
+        logging.getLogger("podrole.client").setLevel(logging.INFO)
+        client.plan(grant)
+        client.plan(grant)
+        """
+    )
+    assert set(ended.stdout.split()) == {"7"}, ended

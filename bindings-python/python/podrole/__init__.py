@@ -22,7 +22,7 @@ import atexit as _atexit
 import os as _os
 import typing as _typing
 
-from podrole import _interrupts, _podrole
+from podrole import _errands, _interrupts, _podrole
 from podrole.artifacts import data_sync_statement, kustomize_patch, s3_policy, service_account_yaml, trust_document
 from podrole.client import AsyncClient, Client
 from podrole.connection import AwsCredentials, BearerToken, Kubeconfig
@@ -103,6 +103,11 @@ __version__: str = _podrole.VERSION
 _atexit.register(_podrole.leave_interpreter)
 _atexit.register(_leave)
 if hasattr(_os, "register_at_fork"):
+    _os.register_at_fork(
+        before=_errands.before_fork,
+        after_in_parent=_errands.after_fork_in_parent,
+        after_in_child=_errands.after_fork_in_child,
+    )
     _os.register_at_fork(after_in_child=_podrole.forked)
     _os.register_at_fork(after_in_child=_interrupts.forked)
 

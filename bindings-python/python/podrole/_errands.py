@@ -45,8 +45,49 @@ def _wake(listener: Callable[[], object]) -> None:
     listener()
 
 
+_PATIENCE = 1.0
+"""How long a fork waits for a handler of records, in seconds."""
+
+
+class _Recording:
+    """Holds one record at a time, and none while the process forks: a child would inherit the locks that a handler holds."""
+
+    def __init__(self) -> None:
+        # A handler that forks does not wait for itself.
+        self.lock = threading.RLock()
+        self.held = threading.local()
+
+    def before_fork(self) -> None:
+        self.held.now = self.lock.acquire(timeout=_PATIENCE)
+
+    def after_fork(self) -> None:
+        if getattr(self.held, "now", False):
+            self.held.now = False
+            self.lock.release()
+
+
+_recording = _Recording()
+
+
+def before_fork() -> None:
+    """Wait, but not for long, until no handler of records is in the middle of one."""
+    _recording.before_fork()
+
+
+def after_fork_in_parent() -> None:
+    """Let handlers go on."""
+    _recording.after_fork()
+
+
+def after_fork_in_child() -> None:
+    """Begin anew: nobody is there who would let go of what was held."""
+    global _recording
+    _recording = _Recording()
+
+
 def _record(name: str, level: int, text: str) -> None:
-    logging.getLogger(name).log(level, "%s", text)
+    with _recording.lock:
+        logging.getLogger(name).log(level, "%s", text)
 
 
 def _ask(function: Callable[[str], str], question: str, reply: _podrole.Reply) -> None:
