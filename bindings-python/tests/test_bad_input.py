@@ -158,14 +158,6 @@ def test_options_of_a_run(options: dict[str, Any], named: str, grant: podrole.Gr
         ({"credentials": later}, "credentials must be a plain function"),
         ({"session": object()}, "session must be a boto3"),
         ({"session": boto3.session.Session}, "session must be a boto3 or botocore session, this is the class Session"),
-        (
-            {"credentials": podrole.AwsCredentials(access_key_id="a\ud800", secret_access_key="s")},
-            "^credentials.access_key_id holds half of a surrogate pair",
-        ),
-        (
-            {"credentials": podrole.AwsCredentials(access_key_id="a", secret_access_key="s", session_token="\ud800")},
-            "^credentials.session_token holds half of a surrogate pair",
-        ),
         ({"credentials": object()}, "credentials must be AwsCredentials"),
         ({"credentials": podrole.AwsCredentials(access_key_id="", secret_access_key="s")}, "credentials.access_key_id"),
         ({"credentials": podrole.AwsCredentials(access_key_id="a", secret_access_key="s"), "profile": "p"}, "excludes"),
@@ -252,6 +244,19 @@ def test_a_number_that_is_too_long_to_be_written_is_named() -> None:
         podrole.Client(region="ca-central-1", account_credentials={given: lambda: None})
 
 
+@pytest.mark.parametrize("name", ["access_key_id", "secret_access_key", "session_token"])
+def test_credentials_that_are_no_text_are_named_by_their_field(name: str) -> None:
+    fields: dict[str, Any] = {"access_key_id": "a", "secret_access_key": "s", name: "secret\ud800"}
+    with pytest.raises(podrole.InvalidInputError, match=f"^{name} holds half of a surrogate pair") as caught:
+        podrole.AwsCredentials(**fields)
+    assert "secret\\ud800" not in ascii(caught.value)
+    with pytest.raises(podrole.InvalidInputError, match="^token holds half of a surrogate pair"):
+        podrole.BearerToken(token="\ud800")
+    untyped: Any = botocore.credentials.Credentials
+    with pytest.raises(podrole.InvalidInputError, match="^credentials.secret_key holds half of a surrogate pair"):
+        podrole.Client(credentials=untyped("a", "\ud800").get_frozen_credentials())
+
+
 def test_frozen_credentials_of_botocore_are_credentials() -> None:
     untyped: Any = botocore.credentials.Credentials
     frozen = untyped("AKIA", "hunter2", "token").get_frozen_credentials()
@@ -282,7 +287,7 @@ def test_what_is_nested_without_end_is_refused_inside_of_a_value_too(
     if endless:
         nested = inner
         inner["a"] = [inner] if lists else inner
-    with pytest.raises(podrole.InvalidInputError, match="levels deep|leads back"):
+    with pytest.raises(podrole.InvalidInputError, match="(tags|document|conditions).*(levels deep|leads back)"):
         make(nested)
 
 
@@ -293,7 +298,7 @@ def test_what_is_nested_without_end_is_refused_inside_of_a_value_too(
         ({"name": "a", "maxSessionDuration": "1"}, "Role: maxSessionDuration must be a whole number, this is the text '1'"),
         ({"name": "a", "maxSessionDuration": True}, "Role: maxSessionDuration must be a whole number, this is True"),
         ({"name": "a", "manage": ["own"]}, "Role: manage must be text"),
-        ({"name": "a", "tags": "no"}, "a mapping is needed, this is the text 'no'"),
+        ({"name": "a", "tags": "no"}, "Role: tags must be a mapping, this is the text 'no'"),
     ],
 )
 def test_a_record_is_read_from_values_of_its_own_types(data: dict[str, Any], named: str) -> None:

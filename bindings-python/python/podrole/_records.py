@@ -35,7 +35,7 @@ class Record:
         """Keep nothing that the caller could change later."""
         for name, value in vars(self).items():
             if isinstance(value, Mapping):
-                object.__setattr__(self, name, _kept(value, name))
+                object.__setattr__(self, name, _kept(value, f"{type(self).__name__}: {camel(name)}"))
             elif isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))
 
@@ -236,17 +236,22 @@ for _change in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popite
 _LEVELS = 100
 
 
-def _kept(value: Any, path: str, levels: int = _LEVELS) -> Any:
-    """Copy plain data so that nobody can change it: a mapping of a record."""
-    if isinstance(value, Mapping):
+def _kept(value: Any, name: str, levels: int = _LEVELS) -> Any:
+    """Copy plain data so that nobody can change it: a mapping of a record, which is called by its name where it has no end."""
+    if isinstance(value, dict):
         if levels == 0:
-            raise _invalid(f"{path[:200]}… is nested more than {_LEVELS} levels deep, or leads back to itself")
-        return _Kept({key: _kept(item, f"{path}.{key}" if levels > 90 else path, levels - 1) for key, item in value.items()})
+            raise _invalid(f"{name} is nested more than {_LEVELS} levels deep, or leads back to itself")
+        return _Kept(
+            {
+                key: item if item is None or isinstance(item, str) else _kept(item, name, levels - 1)
+                for key, item in value.items()
+            }
+        )
     if isinstance(value, list):
         if levels == 0:
-            raise _invalid(f"{path[:200]}… is nested more than {_LEVELS} levels deep, or leads back to itself")
-        return [_kept(item, path, levels - 1) for item in value]
-    return value
+            raise _invalid(f"{name} is nested more than {_LEVELS} levels deep, or leads back to itself")
+        return [_kept(item, name, levels - 1) if not isinstance(item, str) else item for item in value]
+    return _kept(dict(value), name, levels) if isinstance(value, Mapping) else value
 
 
 def _hashed(value: object) -> int:
@@ -319,14 +324,14 @@ def _forms(cls: type) -> dict[str, _Form]:
     if found is None:
         hints = typing.get_type_hints(cls)
         found = {
-            camel(field.name): _Form(field.name, _convert(hints[field.name]), _leaf(hints[field.name]), field.default)
+            camel(field.name): _Form(field.name, _convert(hints[field.name], f"{cls.__name__}: {camel(field.name)}"), _leaf(hints[field.name]), field.default)
             for field in dataclasses.fields(cls)
         }
         Record._FORMS[cls] = found  # noqa: SLF001
     return found
 
 
-def _convert(hint: Any) -> _Convert | None:
+def _convert(hint: Any, name: str) -> _Convert | None:
     """How the value of a field is made from its JSON form; None when it is itself."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
@@ -337,18 +342,18 @@ def _convert(hint: Any) -> _Convert | None:
             def one_of(value: Any) -> Any:
                 kind = value.get("kind") if isinstance(value, Mapping) else None
                 if kind not in kinds:
-                    raise _invalid(f"there is no kind {kind!r}", f"legal are {', '.join(kinds)}")
+                    raise _invalid(f"{name}: there is no kind {kind!r}", f"legal are {', '.join(kinds)}")
                 return kinds[kind].from_dict(value)
 
             return one_of
         others = [one for one in arguments if one is not type(None)]
-        return _convert(others[0]) if len(others) == 1 else None
+        return _convert(others[0], name) if len(others) == 1 else None
     if origin is tuple:
-        inner = _convert(arguments[0])
+        inner = _convert(arguments[0], name)
 
         def items_of(items: Any) -> tuple[Any, ...]:
             if not isinstance(items, list | tuple):
-                raise _not_that("a list is needed", items)
+                raise _not_that(f"{name} must be a list", items)
             return tuple(items) if inner is None else tuple(map(inner, items))
 
         return items_of
@@ -356,8 +361,8 @@ def _convert(hint: Any) -> _Convert | None:
 
         def mapping_of(value: Any) -> Any:
             if not isinstance(value, Mapping):
-                raise _not_that("a mapping is needed", value)
-            return _kept(value, "the mapping")
+                raise _not_that(f"{name} must be a mapping", value)
+            return _kept(value, name)
 
         return mapping_of
     if isinstance(hint, type) and issubclass(hint, Record):

@@ -33,6 +33,11 @@ class AwsCredentials:
     session_token: str | None = field(default=None, repr=False)
     expiration: datetime | None = None
 
+    def __post_init__(self) -> None:
+        """Check what no service could be told. The rest is checked where they are used."""
+        for name in ("access_key_id", "secret_access_key", "session_token"):
+            _spoken(getattr(self, name), name)
+
 
 @dataclass(frozen=True, kw_only=True)
 class BearerToken:
@@ -45,6 +50,10 @@ class BearerToken:
 
     token: str = field(repr=False)
     expiration: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Check what no service could be told. The rest is checked where it is used."""
+        _spoken(self.token, "token")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -290,6 +299,11 @@ def _token(given: Any) -> dict[str, Any]:
     if isinstance(given, BearerToken):
         return {"token": _secret(given.token, "token"), "expiration": _end(given.expiration, "token.expiration")}
     return {"token": _secret(given, "token"), "expiration": None}
+
+
+def _spoken(given: object, name: str) -> None:
+    if isinstance(given, str):
+        text(given, name)
 
 
 def _secret(given: object, name: str) -> str:
