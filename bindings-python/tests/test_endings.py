@@ -1092,13 +1092,12 @@ def test_a_fork_waits_for_a_handler_of_records_that_is_in_the_middle_of_one() ->
                 with mine:
                     entered.set()
                     go.wait()
-                    for _ in range(1000):
-                        os.sched_yield()
         logging.getLogger("podrole").addHandler(Handler())
         logging.getLogger("podrole").setLevel(logging.INFO)
         client.plan(grant)
         entered.wait()
-        go.set()
+        # What is registered last is called first.
+        os.register_at_fork(before=go.set)
         child = os.fork()
         if child == 0:
             os._exit(8 if mine.locked() else 7)
