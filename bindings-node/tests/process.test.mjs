@@ -63,6 +63,17 @@ test('a run that fails and that nobody awaits is no unhandled rejection', async 
   assert.deepEqual({ code, out, err }, { code: 0, out: 'started\nstep_started\nstep_finished\nfinished\n', err: '' })
 })
 
+test('the receipt may be asked for before the events are read, and awaited after the run has failed', async () => {
+  const { code, out, err } = await program(`
+    memory.script({ operation: 'iam:CreateRole', effect: { type: 'denied' } })
+    const run = client.apply(seed)
+    const receipt = run.finish()
+    for await (const { kind } of run) await new Promise((resolve) => setTimeout(resolve, 20))
+    await receipt.catch(({ kind }) => console.log(kind))
+  `)
+  assert.deepEqual({ code, out, err }, { code: 0, out: 'permission_denied\n', err: '' })
+})
+
 test('a run that fails and is awaited by nobody but its own chain is reported as every promise is', async () => {
   const { code, err } = await program(`client.apply({}).then(() => {})`)
   assert.equal(code, 1)

@@ -94,9 +94,9 @@ export class Run implements Promise<Receipt>, AsyncIterable<Event> {
     }
   }
 
-  /** Waits for the end, as awaiting the run itself does. */
+  /** Waits for the end, as awaiting the run itself does. A failure of what this gives is no unhandled rejection either. */
   finish(): Promise<Receipt> {
-    return this.#result.then((receipt) => receipt)
+    return this.#result
   }
 
   /** As of a promise of the receipt. */
