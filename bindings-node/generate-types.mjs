@@ -37,7 +37,7 @@ for (const { kind, name, js_doc: comment, def } of items) {
 const lines = [
   '// Generated from bindings-node/src by generate-types.mjs: do not edit.',
   '',
-  "import type { Asked } from './asked.js'",
+  "import type { Asked, Tell } from './asked.js'",
 ]
 for (const [name, { comment, members }] of classes) {
   lines.push('', comment.trim(), `export interface ${name} {`, ...members, '}')

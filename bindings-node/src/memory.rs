@@ -1,8 +1,9 @@
 //! The world in memory.
 #![allow(clippy::needless_pass_by_value, reason = "napi hands strings over by value")]
 
-use napi::Result;
-use napi::bindgen_prelude::{Env, PromiseRaw};
+use napi::bindgen_prelude::spawn;
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Result, Status};
 use napi_derive::napi;
 use podrole::memory::{CallFilter, World};
 use podrole::model::{Arn, ClusterName, Namespace, ServiceAccountName};
@@ -163,6 +164,9 @@ fn arn_of(text: String) -> Result<Arn> {
     Arn::new(text).map_err(|problem| thrown(problem.into()))
 }
 
+/// A function that is told something and never throws. Weak: it does not keep the process alive.
+type Tell = ThreadsafeFunction<(), (), (), Status, false, true>;
+
 /// A point at which the caller is made to die.
 #[napi]
 pub struct Stop {
@@ -177,13 +181,13 @@ impl Stop {
         self.inner.is_reached()
     }
 
-    /// Ends when it is reached.
+    /// Calls `tell` when it is reached. Until then, nothing keeps the process alive.
     #[napi]
-    pub fn reached<'e>(&self, env: &'e Env) -> Result<PromiseRaw<'e, ()>> {
+    pub fn reached(&self, tell: Tell) {
         let stop = self.inner.clone();
-        env.spawn_future(async move {
+        spawn(async move {
             stop.reached().await;
-            Ok(())
-        })
+            tell.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        });
     }
 }

@@ -90,6 +90,26 @@ test('a listener that throws does not end the process', async () => {
   assert.equal(err.match(/PodroleWarning/g).length, 1, err)
 })
 
+test('a stop that no call comes to does not keep the process alive, and one that a call comes to is told', async () => {
+  const { code, out, err } = await program(`
+    memory.setLatency(0.01)
+    const never = memory.stopBeforeCall(5000)
+    never.reached().then(() => console.log('never'))
+    const stop = memory.stopAfterCall(1, 'writes')
+    const run = client.apply(seed)
+    await stop.reached()
+    run.cancel()
+    run.cancel()
+    await run.catch(({ kind }) => console.log(kind))
+    await stop.reached()
+    memory.restart()
+    console.log(await Promise.race([client.apply(seed).then(() => 'the run'), never.reached().then(() => 'never')]))
+    // It would hang for ever.
+    setTimeout(() => process.exit(9), 5000).unref()
+  `)
+  assert.deepEqual({ code, out, err }, { code: 0, out: 'cancelled\nthe run\n', err: '' })
+})
+
 test('process.exit in the middle of a run ends the process at once', async () => {
   const { code, signal, err } = await program(`
     memory.setLatency(30)

@@ -5,6 +5,9 @@ import { wordsOf } from './thrown.js'
 /** A function as the native half asks it: it takes and gives JSON text, and never throws. */
 export type Asked = (question: string) => Promise<string>
 
+/** A function that the native half tells that something came about; it never throws. */
+export type Tell = () => void
+
 /** One asking of a function of the caller. */
 interface Asking {
   /** What it failed with; absent while it owes the answer. */

@@ -1,6 +1,6 @@
 // Generated from bindings-node/src by generate-types.mjs: do not edit.
 
-import type { Asked } from './asked.js'
+import type { Asked, Tell } from './asked.js'
 
 /** A client. Cheap to drop; work that began goes on. */
 export interface Client {
@@ -54,8 +54,8 @@ export interface Memory {
 export interface Stop {
   /** Whether it was reached. */
   isReached(): boolean
-  /** Ends when it is reached. */
-  reached(): Promise<undefined>
+  /** Calls `tell` when it is reached. Until then, nothing keeps the process alive. */
+  reached(tell: Tell): void
 }
 
 /**

@@ -86,9 +86,14 @@ export class Stop {
     return this.#native.isReached()
   }
 
-  /** Waits until the point is reached. Then cancel the run that is to die twice, and call {@link Memory.restart}. */
+  /**
+   * Waits until the point is reached. Then cancel the run that is to die twice, and call {@link Memory.restart}. Waiting for a point that no call
+   * comes to does not keep the process alive.
+   */
   async reached(): Promise<void> {
-    await this.#native.reached()
+    if (!this.isReached) {
+      await new Promise<void>((resolve) => this.#native.reached(resolve))
+    }
   }
 }
 
