@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { getEventListeners, once } from 'node:events'
 import { test } from 'node:test'
 
-import { Client, Plan, PodroleError, Receipt, Run } from 'podrole'
+import { Client, Grant, Plan, PodroleError, Receipt, Run } from 'podrole'
 import { Memory, World } from 'podrole/testing'
 
 import { failure, seed, simulated, writes } from './support.mjs'
@@ -385,4 +385,21 @@ test('wait covers the rollout', async () => {
   }
   assert.ok((await run).isComplete)
   assert.match(reasons[0], /the rollout of deployment/)
+})
+
+test('what a program makes of stacks does not cost the receipt', async (t) => {
+  const { client, memory } = simulated()
+  memory.script({ operation: 'iam:AttachRolePolicy', effect: { type: 'denied' } })
+  const { prepareStackTrace } = Error
+  t.after(() => { Error.prepareStackTrace = prepareStackTrace })
+  for (const own of [() => ({}), () => 5, () => undefined, (_, sites) => sites, () => { throw new Error('mine') }, () => 'as a text\n    at nowhere']) {
+    Error.prepareStackTrace = own
+    const [applied, planned, made] = await Promise.allSettled([client.apply(seed), client.plan({}), (async () => Grant.from({}))()])
+    Error.prepareStackTrace = prepareStackTrace
+    assert.equal(applied.reason.kind, 'permission_denied', `${own}`)
+    assert.equal(applied.reason.receipt.isComplete, false)
+    assert.equal(planned.reason.kind, 'invalid_input', `${own}`)
+    assert.equal(made.reason.kind, 'invalid_input', `${own}`)
+    await client.revoke(seed)
+  }
 })

@@ -10,17 +10,32 @@ export interface Site {
 /** Remembers who called `below`, so that an error that comes later points there. */
 export function siteOf(below: (...args: never[]) => unknown): Site {
   const site: Site = {}
-  Error.captureStackTrace(site, below)
+  try {
+    Error.captureStackTrace(site, below)
+  } catch {
+    // Somebody made it their own. An error without the place is worth more than none.
+  }
   return site
 }
 
 /** Gives an error the stack of the call. */
 export function at(site: Site, error: PodroleError): PodroleError {
-  const frames = site.stack?.indexOf('\n    at ') ?? -1
+  const stack = stackOf(site)
+  const frames = stack.indexOf('\n    at ')
   if (frames >= 0) {
-    error.stack = `${String(error)}${site.stack?.slice(frames)}`
+    error.stack = `${String(error)}${stack.slice(frames)}`
   }
   return error
+}
+
+/** The stack as text, as far as there is one: a caller's `Error.prepareStackTrace` may give anything, and may throw. */
+function stackOf(site: Site): string {
+  try {
+    const stack: unknown = site.stack
+    return typeof stack === 'string' ? stack : ''
+  } catch {
+    return ''
+  }
 }
 
 /** What this side knows better about a failure than the native half. */
