@@ -50,17 +50,18 @@ impl Memory {
         written(&self.inner.world())
     }
 
-    /// Replaces the world, if it is still as it was.
+    /// Replaces the world, if it is still as it was written.
     #[napi]
     pub fn replace(&self, before: String, after: String) -> Result<bool> {
-        let (before, after) = (World::from_json(&before).map_err(thrown)?, World::from_json(&after).map_err(thrown)?);
-        Ok(self.inner.edit(|held| {
-            let unchanged = *held == before;
+        let after = World::from_json(&after).map_err(thrown)?;
+        self.inner.edit(|held| {
+            // As texts: what is read from a text need not equal what was written to it.
+            let unchanged = written(held)? == before;
             if unchanged {
                 *held = after;
             }
-            unchanged
-        }))
+            Ok(unchanged)
+        })
     }
 
     /// The calls so far.

@@ -31,6 +31,51 @@ test('a world that is given is left alone', () => {
   assert.deepEqual(memory.world().files, { c: 'd' })
 })
 
+test('an edit ends, whatever the world holds and its function does', async () => {
+  const world = World.seed()
+  const numbers = [0.1, 123456789012345680000, 1.7976931348623157e308, 5e-324, 4.708356024711512e18, 1.1e23, -0.1]
+  world.accounts['204393242335'].policies.p = {
+    versions: { v1: { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: '*', Condition: { NumericLessThan: { 's3:max-keys': numbers } } }] } },
+    defaultVersion: 'v1',
+  }
+  const memory = new Memory(world)
+  let times = 0
+  memory.edit((held) => {
+    times += 1
+    assert.ok(times < 3, 'it was called again, though nothing changed')
+    held.files = { a: 'b' }
+  })
+  assert.deepEqual(memory.world().files, { a: 'b' })
+  // An edit in an edit would have the outer one begin again, for ever.
+  const nested = await failure('invalid_input', () => memory.edit(() => { memory.edit((held) => { held.files = {} }) }))
+  assert.match(nested.message, /edit was called by the function that another edit/)
+  assert.ok(nested.stack.includes('memory.test.mjs'), nested.stack)
+  assert.deepEqual(memory.world().files, { a: 'b' })
+  // Another world may be edited meanwhile, and this one afterwards, also after a function that threw.
+  memory.edit((held) => {
+    const other = new Memory()
+    other.edit((inner) => { inner.files = { c: 'd' } })
+    held.files = other.world().files
+  })
+  assert.deepEqual(memory.world().files, { c: 'd' })
+})
+
+test('an edit of a world that changes each time gives up', async () => {
+  const { client, memory } = simulated()
+  const runs = []
+  const error = await failure('conflict', () => memory.edit(() => {
+    const roles = () => Object.keys(memory.world().accounts['204393242335'].roles).length
+    const before = roles()
+    runs.push(client.apply({ ...seed, role: `role-${runs.length}`, scope: 'iam', deployments: [] }))
+    // The run has threads of its own.
+    while (roles() === before) {}
+  }))
+  assert.equal(runs.length, 100)
+  assert.equal(error.message, 'the world changed each of the 100 times that it was to be edited')
+  assert.ok(error.stack.includes('memory.test.mjs'), error.stack)
+  await Promise.all(runs)
+})
+
 test('calls are logged, and can be forgotten', async () => {
   const { client, memory } = simulated()
   await client.plan(seed)

@@ -22,7 +22,7 @@ export interface Client {
 export interface Memory {
   /** The world as it is now. */
   world(): string
-  /** Replaces the world, if it is still as it was. */
+  /** Replaces the world, if it is still as it was written. */
   replace(before: string, after: string): boolean
   /** The calls so far. */
   calls(): string

@@ -4,7 +4,10 @@ import { native, type NativeMemory, type NativeStop } from './native.js'
 import { OPERATIONS } from './operations.js'
 import { nearest, seconds } from './options.js'
 import { World, type WorldInput, worldText } from './world.js'
-import type { ErrorKind } from './errors.js'
+import { type ErrorKind, PodroleError } from './errors.js'
+
+/** How often an edit is tried while the world goes on changing. */
+const EDITS = 100
 
 /** A call that the simulation received. */
 export interface CallRecord {
@@ -114,6 +117,7 @@ export class Stop {
  */
 export class Memory {
   readonly #native: NativeMemory
+  #editing = false
 
   /**
    * @param world - What there is at the beginning; default {@link World.seed}. What it leaves out is filled in.
@@ -136,23 +140,40 @@ export class Memory {
   /**
    * Changes the world as somebody else would, without a call. What the change leaves out is filled in, and workloads that it touches roll out.
    *
-   * @param change - Changes the world that it gets, or gives another one. Should the world change meanwhile, it is called again.
-   * @throws {@link PodroleError} of kind `invalid_input` for what is no world then; what `change` throws.
+   * @param change - Changes the world that it gets, or gives another one. Should the world change meanwhile, it is called again, at most 100 times.
+   * @throws {@link PodroleError} of kind `invalid_input` for what is no world then, and for an edit inside of `change`; of kind `conflict` when
+   * the world changed each time; what `change` throws.
    */
   edit(change: (world: World) => WorldInput | void): void {
     call(this.edit, () => {
       if (typeof change !== 'function') {
         throw invalid(`change must be a function, this is ${described(change)}`)
       }
-    })
-    for (;;) {
-      const before = this.#native.world()
-      const draft = JSON.parse(before) as World
-      const after = change(draft) ?? draft
-      if (call(this.edit, () => this.#native.replace(before, worldText(after)))) {
-        return
+      if (this.#editing) {
+        throw invalid('edit was called by the function that another edit of the same world calls', 'change the world that this function gets')
       }
+    })
+    this.#editing = true
+    try {
+      for (let time = 0; time < EDITS; time += 1) {
+        const before = this.#native.world()
+        const draft = JSON.parse(before) as World
+        const after = change(draft) ?? draft
+        if (call(this.edit, () => this.#native.replace(before, worldText(after)))) {
+          return
+        }
+      }
+    } finally {
+      this.#editing = false
     }
+    call(this.edit, () => {
+      throw new PodroleError({
+        kind: 'conflict',
+        message: `the world changed each of the ${EDITS} times that it was to be edited`,
+        remedy: 'edit it when no run is under way',
+        retry: 'safe',
+      })
+    })
   }
 
   /** The calls received so far, in the order in which they arrived. */
