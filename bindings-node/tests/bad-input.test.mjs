@@ -125,6 +125,27 @@ test('the same object in two places is no cycle', () => {
   assert.equal(Grant.from({ ...seed, deployments: [workload], statefulSets: [workload] }).workloads.length, 2)
 })
 
+test('objects that share one another are refused before they fill the memory', { timeout: 30_000 }, async () => {
+  let mapping = { a: 'x' }
+  let list = ['x']
+  for (let level = 0; level < 40; level += 1) {
+    mapping = { left: mapping, right: mapping }
+    list = [list, list]
+  }
+  const { client } = simulated()
+  for (const [work, path] of [
+    [() => client.plan({ ...seed, role: { name: 'r', tags: mapping } }), 'role.tags.left.left'],
+    [() => client.apply({ ...seed, policies: list }), 'policies[0][0]'],
+    [() => new Memory({ files: mapping }), 'files.left.left'],
+  ]) {
+    const error = await failure('invalid_input', work)
+    assert.ok(error.message.startsWith(path), error.message)
+    assert.match(error.message, /there are more than 1000000 values/)
+    assert.ok(error.message.length < 400, error.message)
+  }
+  assert.equal(new Memory({ files: Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`f${index}`, ''])) }).calls().length, 0)
+})
+
 const wrongOptions = [
   ['null', null, 'options must be an object, this is null'],
   ['a number', 7, 'options must be an object, this is 7'],

@@ -5,6 +5,9 @@ import { PodroleError } from './errors.js'
 /** How deep objects may be nested: more than any grant or world, and far less than a stack holds. */
 const LEVELS = 100
 
+/** How many values an object may hold: more than any grant, plan or world has, and few enough for the memory. */
+const VALUES = 1_000_000
+
 /** How much of a text is shown. */
 const SHOWN = 60
 
@@ -24,7 +27,7 @@ export function dataOf(value: unknown, what: string): object {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw invalid(`${what} must be an object, this is ${described(value)}`)
     }
-    return plain(value, what, []) as object
+    return plain(value, what, new Place()) as object
   })
 }
 
@@ -45,7 +48,19 @@ export function grantText(value: unknown, what = 'the grant'): string {
   return JSON.stringify(data)
 }
 
-function plain(value: unknown, path: string, above: object[]): unknown {
+/** Where the copying is, and how much it has copied. */
+class Place {
+  /** The objects that contain this place. */
+  readonly above: object[] = []
+  values = 0
+}
+
+function plain(value: unknown, path: string, place: Place): unknown {
+  place.values += 1
+  // An object counts at each place that leads to it: a few dozen that share one another can stand for more than there is room for.
+  if (place.values > VALUES) {
+    throw invalid(`${path.slice(0, 200)}: there are more than ${VALUES} values up to here, counting what several places share at each of them`)
+  }
   switch (typeof value) {
     case 'string':
       return text(value, path)
@@ -57,13 +72,14 @@ function plain(value: unknown, path: string, above: object[]): unknown {
       }
       return value
     case 'object':
-      return value === null ? null : container(value, path, above)
+      return value === null ? null : container(value, path, place)
     default:
       throw invalid(`${path} must be data, this is ${described(value)}`)
   }
 }
 
-function container(value: object, path: string, above: object[]): unknown {
+function container(value: object, path: string, place: Place): unknown {
+  const { above } = place
   if (above.includes(value)) {
     throw invalid(`${path} leads back to an object that contains it`, 'break the cycle')
   }
@@ -71,20 +87,20 @@ function container(value: object, path: string, above: object[]): unknown {
     throw invalid(`${path.slice(0, 200)}… is nested more than ${LEVELS} levels deep`)
   }
   above.push(value)
-  const copy = Array.isArray(value) ? list(value, path, above) : mapping(value, path, above)
+  const copy = Array.isArray(value) ? list(value, path, place) : mapping(value, path, place)
   above.pop()
   return copy
 }
 
-function list(value: readonly unknown[], path: string, above: object[]): unknown[] {
+function list(value: readonly unknown[], path: string, place: Place): unknown[] {
   const copy: unknown[] = []
   for (let index = 0; index < value.length; index += 1) {
-    copy.push(plain(read(value, index, `${path}[${index}]`), `${path}[${index}]`, above))
+    copy.push(plain(read(value, index, `${path}[${index}]`), `${path}[${index}]`, place))
   }
   return copy
 }
 
-function mapping(value: object, path: string, above: object[]): unknown {
+function mapping(value: object, path: string, place: Place): unknown {
   const tag = Object.prototype.toString.call(value)
   if (tag !== '[object Object]') {
     throw invalid(
@@ -95,11 +111,11 @@ function mapping(value: object, path: string, above: object[]): unknown {
   // Without a prototype, so that a key `__proto__` is a key like any other, and refused as one.
   const copy = Object.create(null) as Record<string, unknown>
   for (const key of Object.keys(value)) {
-    const place = below(above.length === 1 ? '' : path, key)
-    text(key, place)
-    const item = read(value, key, place)
+    const inner = below(place.above.length === 1 ? '' : path, key)
+    text(key, inner)
+    const item = read(value, key, inner)
     if (item !== undefined) {
-      copy[key] = plain(item, place, above)
+      copy[key] = plain(item, inner, place)
     }
   }
   return copy
