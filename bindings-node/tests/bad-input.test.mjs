@@ -70,6 +70,10 @@ const grants = [
   ['constructor as a key', { ...seed, constructor: 'x' }, 'constructor'],
   ['a key with a blank', { ...seed, role: { name: 'r', tags: { 'a b': 7n } } }, 'role.tags["a b"]'],
   ['half of a surrogate pair', { ...seed, role: { name: 'r', description: '\ud800' } }, 'role.description holds half'],
+  ['getters of a class', new (class { get cluster() { return 'c' } })(), 'cluster is on a prototype'],
+  ['a prototype of data', Object.create(seed), 'cluster is on a prototype'],
+  ['a prototype without one', Object.create({ __proto__: null, role: 'r' }), 'role is on a prototype'],
+  ['a prototype further up and down', { ...seed, role: Object.create(Object.create({ name: 'r' })) }, 'role.name is on a prototype'],
   ['half a pair in a key', { ...seed, role: { name: 'r', tags: { '\udc00': 'x' } } }, 'role.tags'],
 ]
 
@@ -118,6 +122,27 @@ test('a grant may come without a prototype, from another realm, with getters, an
   assert.deepEqual(Grant.from({ ...seed, get role() { return 'connections-role-test' } }), long)
   assert.deepEqual(Grant.from({ ...seed, trust: undefined, role: { name: seed.role, path: undefined } }), long)
   assert.deepEqual(Grant.from(long), long)
+  // All its data is its own.
+  class Mine {
+    constructor() { Object.assign(this, seed) }
+    describe() {}
+  }
+  assert.deepEqual(Grant.from(new Mine()), long)
+  assert.deepEqual(Grant.from(Object.assign(Object.create(Object.create(null)), seed)), long)
+})
+
+test('options on a prototype are named, and prototypes without end are survived', async () => {
+  for (const [options, named] of [
+    [Object.create({ region: 'ca-central-1' }), 'options.region is on a prototype'],
+    [{ accountCredentials: Object.create({ 111122223333: {} }) }, 'options.accountCredentials["111122223333"] is on a prototype'],
+    [{ kubeconfig: Object.create({ path: '/x' }) }, 'options.kubeconfig.path is on a prototype'],
+  ]) {
+    const error = await failure('invalid_input', Client.connect(options))
+    assert.ok(error.message.startsWith(named), error.message)
+    assert.equal(error.remedy, 'give a plain object')
+  }
+  const endless = () => new Proxy({}, { getPrototypeOf: endless })
+  await failure('invalid_input', () => Grant.from(endless()))
 })
 
 test('the same object in two places is no cycle', () => {
@@ -159,6 +184,9 @@ const wrongOptions = [
   ['a signal that is none', { signal: {} }, 'options.signal must be an AbortSignal'],
   ['a signal that is null', { signal: null }, 'options.signal must be an AbortSignal'],
   ['a listener that is none', { onEvent: 'x' }, 'options.onEvent must be a function'],
+  ['getters of a class', new (class { get signal() { return AbortSignal.abort() } })(), 'options.signal is on a prototype'],
+  ['methods of a class', new (class { onEvent() {} })(), 'options.onEvent is on a prototype'],
+  ['a prototype of options', Object.create({ wait: 5 }), 'options.wait is on a prototype'],
   ['a getter that throws', { get wait() { throw new Error('no') } }, 'options.wait cannot be read'],
 ]
 

@@ -1,6 +1,6 @@
 import { type Asked, Functions } from './asked.js'
 import { checkEnvironment } from './environment.js'
-import { invalid, jsonOf, kindOf, readable, text } from './input.js'
+import { invalid, jsonOf, kindOf, own, readable, text } from './input.js'
 import { callable, flag, nearest, options, seconds } from './options.js'
 import type { EventListener } from './run.js'
 
@@ -211,6 +211,7 @@ function accounts(value: unknown): Map<string, AwsCredentialsProvider> {
   if (Object.prototype.toString.call(value) !== '[object Object]') {
     throw invalid(`options.accountCredentials must be an object, this is ${kindOf(value)}`)
   }
+  own(value as object, 'options.accountCredentials')
   for (const [account, given] of Object.entries(value as object)) {
     const one = provider(given, `options.accountCredentials["${account}"]`)
     if (one !== undefined) {

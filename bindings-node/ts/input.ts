@@ -108,6 +108,7 @@ function mapping(value: object, path: string, place: Place): unknown {
       types.isPromise(value) ? 'await it' : 'write it as an object literal, or use Object.fromEntries',
     )
   }
+  own(value, place.above.length === 1 ? '' : path)
   // Without a prototype, so that a key `__proto__` is a key like any other, and refused as one.
   const copy = Object.create(null) as Record<string, unknown>
   for (const key of Object.keys(value)) {
@@ -126,6 +127,34 @@ function read(value: object, key: string | number, path: string): unknown {
     return (value as Record<string | number, unknown>)[key]
   } catch (cause) {
     throw invalid(`${path} cannot be read: its getter throws`, undefined, cause)
+  }
+}
+
+/** Marks the prototypes of the package's own classes: what they have there comes from what each object has itself. */
+export const DERIVED = Symbol.for('podrole.derived')
+
+/**
+ * Refuses an object that has data on a prototype, where only what an object has itself is read: it would be ignored. Methods are no data, except
+ * those that are named; what somebody put on `Object.prototype` is nobody's.
+ */
+export function own(value: object, path: string, functions: readonly string[] = []): void {
+  let prototype = Object.getPrototypeOf(value) as object | null
+  // A proxy can give one prototype after another.
+  for (let level = 0; prototype !== null && level < LEVELS; level += 1) {
+    const above = Object.getPrototypeOf(prototype) as object | null
+    if ((above === null && Object.hasOwn(prototype, 'isPrototypeOf')) || DERIVED in prototype) {
+      return
+    }
+    for (const key of Object.getOwnPropertyNames(prototype)) {
+      const property = Object.getOwnPropertyDescriptor(prototype, key)
+      if (property !== undefined && (typeof property.value !== 'function' || functions.includes(key))) {
+        throw invalid(
+          `${below(path, key)} is on a prototype, where it would be ignored: only properties of the object itself are read`,
+          'give a plain object',
+        )
+      }
+    }
+    prototype = above
   }
 }
 

@@ -1,4 +1,4 @@
-import { below, described, invalid, kindOf, readable } from './input.js'
+import { below, described, invalid, kindOf, own, readable } from './input.js'
 
 type Values<T> = { readonly [K in keyof T]?: unknown }
 
@@ -11,6 +11,7 @@ export function options<T extends object>(given: unknown, legal: readonly (keyof
   if (readable(what, () => Object.prototype.toString.call(given)) !== '[object Object]') {
     throw invalid(`${what} must be an object, this is ${kindOf(given)}`, `legal options here: ${legal.join(', ')}`)
   }
+  readable(what, () => own(given as object, what, legal))
   const taken: Record<string, unknown> = Object.create(null) as Record<string, unknown>
   for (const key of readable(what, () => Object.keys(given as object))) {
     const path = below(what, key)

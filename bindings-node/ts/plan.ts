@@ -1,6 +1,6 @@
 import { call, frozen } from './call.js'
 import type { Grant } from './grant.js'
-import { invalid, described, textOf } from './input.js'
+import { DERIVED, described, invalid, textOf } from './input.js'
 import { native } from './native.js'
 import { flag, options } from './options.js'
 import { Receipt, type ReceiptData } from './receipt.js'
@@ -143,6 +143,10 @@ export class Plan implements PlanData {
   /** As {@link Plan.render}, without colour. */
   toString(): string {
     return this.render()
+  }
+
+  static {
+    Object.defineProperty(this.prototype, DERIVED, { value: true })
   }
 
   /** @internal What `console.log` shows. */

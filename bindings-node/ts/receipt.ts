@@ -1,6 +1,6 @@
 import { call, frozen } from './call.js'
 import type { ErrorPayload } from './errors.js'
-import { textOf } from './input.js'
+import { DERIVED, textOf } from './input.js'
 import { native } from './native.js'
 import { Plan, type PlanData, type Verb } from './plan.js'
 
@@ -139,6 +139,10 @@ export class Receipt implements ReceiptData {
   /** For people: every step with a mark, and a line of totals. */
   toString(): string {
     return native.receiptText(JSON.stringify(this))
+  }
+
+  static {
+    Object.defineProperty(this.prototype, DERIVED, { value: true })
   }
 
   /** @internal What `console.log` shows. */

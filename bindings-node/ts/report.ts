@@ -1,6 +1,6 @@
 import { call, frozen } from './call.js'
 import type { Grant } from './grant.js'
-import { textOf } from './input.js'
+import { DERIVED, textOf } from './input.js'
 import { native } from './native.js'
 
 /** What a check looked at. Later versions add kinds: keep a default branch. */
@@ -101,6 +101,10 @@ export class Report implements ReportData {
   /** For people: every check with a mark, remedies, and a line of totals. */
   toString(): string {
     return native.reportText(JSON.stringify(this))
+  }
+
+  static {
+    Object.defineProperty(this.prototype, DERIVED, { value: true })
   }
 
   /** @internal What `console.log` shows. */
