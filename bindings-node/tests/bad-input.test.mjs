@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { runInNewContext } from 'node:vm'
 
-import { Client, Grant, Plan, Receipt, Report, dataSyncStatement, kustomizePatch, s3Policy, serviceAccountYaml, trustDocument } from 'podrole'
-import { Memory, World } from 'podrole/testing'
+import { Client, Grant, Plan, Receipt, Report, Run, dataSyncStatement, kustomizePatch, s3Policy, serviceAccountYaml, trustDocument } from 'podrole'
+import { Memory, Stop, World } from 'podrole/testing'
 
 import { failure, seed, simulated } from './support.mjs'
 
@@ -246,6 +246,40 @@ test('a plan cannot be changed between reading and applying it', async () => {
   assert.throws(() => plan.steps.pop(), TypeError)
   assert.throws(() => { plan.steps[0].action.role.name = 'other' }, TypeError)
   assert.throws(() => { plan.verb = 'revoke' }, TypeError)
+})
+
+test('what the package alone makes says how one comes by it', async () => {
+  for (const [type, how] of [
+    [Client, /Client\.connect\(\).*Client\.inMemory\(\)/],
+    [Run, /client\.apply\(\)/],
+    [Stop, /memory\.stopBeforeCall\(\)/],
+    [Plan, /client\.plan\(\).*Plan\.fromJson\(\)/],
+    [Receipt, /Receipt\.fromJson\(\)/],
+    [Report, /client\.verify\(\)/],
+  ]) {
+    for (const given of [[], [{ region: 'ca-central-1' }], [undefined, {}]]) {
+      const error = await failure('invalid_input', () => new type(...given))
+      assert.equal(error.message, `a ${type.name} is not made with \`new\``)
+      assert.match(error.remedy, how)
+      assert.match(error.stack, /^.*\n.*bad-input\.test\.mjs/)
+    }
+  }
+})
+
+test('a method that is called without its client', async () => {
+  const { memory, client } = simulated()
+  for (const verb of ['plan', 'apply', 'verify', 'planRevoke', 'revoke', 'close']) {
+    const method = client[verb]
+    for (const work of [() => method(seed), () => method.call({}, seed), () => method.call(Object.create(client), seed), () => method.call(null, seed)]) {
+      const error = await failure('invalid_input', work)
+      assert.equal(error.message, `\`${verb}\` was called without its client`)
+      assert.equal(error.remedy, `call it as \`client.${verb}()\``)
+      assert.match(error.stack, /^.*\n.*bad-input\.test\.mjs/)
+    }
+  }
+  await failure('invalid_input', client[Symbol.asyncDispose].call({}))
+  assert.deepEqual(memory.calls(), [])
+  assert.equal((await client.plan(seed)).steps.length, 4)
 })
 
 test('a closed client', async () => {

@@ -13,13 +13,13 @@ import {
   Plan,
   PodroleError,
   Receipt,
-  type Report,
-  type Run,
+  Report,
+  Run,
   type Step,
   trustDocument,
   version,
 } from 'podrole'
-import { type CallRecord, type Fault, Memory, World } from 'podrole/testing'
+import { type CallRecord, type Fault, Memory, Stop, World } from 'podrole/testing'
 
 const document: NewPolicyDocument = trustDocument('arn', 'namespace/name')
 export const effects: readonly ('Allow' | 'Deny')[] = document.Statement.map((statement) => statement.Effect)
@@ -140,6 +140,16 @@ Grant.from({ cluster: 'c', serviceAccount: 'a/b', role: 'r', policies: [{}] })
 long.policies.push(long.policies[0])
 // @ts-expect-error a plan is made by a client
 new Plan()
+// @ts-expect-error a client is made by `connect` or `inMemory`
+new Client()
+// @ts-expect-error a run is made by a client
+new Run()
+// @ts-expect-error a receipt is made by a run
+new Receipt()
+// @ts-expect-error a report is made by a client
+new Report()
+// @ts-expect-error a stop is made by a memory
+new Stop()
 // @ts-expect-error a kind that does not exist
 export const wrong: ErrorKind = 'denied'
 // @ts-expect-error an option that does not exist

@@ -1,11 +1,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { Functions } from './asked.js'
-import { at, errorOf, type Site, siteOf } from './call.js'
+import { at, errorOf, siteOf } from './call.js'
 import { PodroleError } from './errors.js'
 import { type Connection, type ConnectOptions, connectionOf } from './connection.js'
 import type { GrantInput } from './grant-input.js'
 import { dataOf, described, grantText, invalid, jsonOf } from './input.js'
+import { checkMade, MADE } from './made.js'
 import { Memory } from './memory.js'
 import { native, type NativeClient, type NativeWork } from './native.js'
 import { callable, flag, options, seconds } from './options.js'
@@ -55,6 +56,9 @@ export interface InMemoryOptions {
   readonly onEvent?: EventListener | undefined
 }
 
+/** The methods of a client. */
+type Method = 'plan' | 'apply' | 'verify' | 'planRevoke' | 'revoke' | 'close'
+
 /**
  * Plans, applies, verifies and revokes grants.
  *
@@ -89,7 +93,13 @@ export class Client {
   /** What is checked at the first call again: what is not set is read then. */
   #checkEnvironment: (() => void) | undefined
 
-  private constructor(client: NativeClient, listener: EventListener | undefined, { functions, checkEnvironment }: Partial<Connection> = {}) {
+  private constructor(
+    given: typeof MADE,
+    client: NativeClient,
+    listener: EventListener | undefined,
+    { functions, checkEnvironment }: Partial<Connection> = {},
+  ) {
+    checkMade(given, Client, 'Client', 'use `await Client.connect()`, or `Client.inMemory()`')
     this.#native = client
     this.#listeners = listener === undefined ? [] : [listener]
     this.#functions = functions ?? new Functions()
@@ -122,7 +132,7 @@ export class Client {
       connection.checkEnvironment()
       const { settings, credentials, accounts, defaults, token } = connection
       const client = await native.Client.connect(settings, credentials, accounts, defaults, token)
-      return new Client(client, connection.onEvent, connection)
+      return new Client(MADE, client, connection.onEvent, connection)
     } catch (thrown) {
       throw at(site, errorOf(thrown))
     }
@@ -142,7 +152,7 @@ export class Client {
       const { owner, propagation, onEvent } = options<InMemoryOptions>(given, ['owner', 'propagation', 'onEvent'])
       const settings = jsonOf({ owner, propagation: seconds(propagation, 'options.propagation') }, 'options')
       const client = native.Client.inMemory(simulated, settings)
-      return new Client(client, callable<EventListener>(onEvent, 'options.onEvent'))
+      return new Client(MADE, client, callable<EventListener>(onEvent, 'options.onEvent'))
     } catch (thrown) {
       throw at(siteOf(Client.inMemory), errorOf(thrown))
     }
@@ -155,7 +165,7 @@ export class Client {
    * be known to fail before the first write.
    */
   async plan(grant: GrantInput, options?: CallOptions): Promise<Plan> {
-    return this.#read(siteOf(this.plan), options, (client) => client.plan(grantText(grant)), Plan.of)
+    return Client.#read(this, 'plan', options, (client) => client.plan(grantText(grant)), Plan.of)
   }
 
   /**
@@ -167,7 +177,7 @@ export class Client {
    * and, once there was a step to begin, `receipt`.
    */
   apply(planOrGrant: Plan | PlanData | GrantInput, options?: ApplyOptions): Run {
-    return this.#run(siteOf(this.apply), options, ['signal', 'wait', 'onEvent'], (client, settings) => {
+    return Client.#run(this, 'apply', options, ['signal', 'wait', 'onEvent'], (client, settings) => {
       const data = dataOf(planOrGrant, 'the plan or grant')
       // What `JSON.parse` made of a saved plan is a plan as well.
       return 'verb' in data && 'steps' in data
@@ -183,7 +193,7 @@ export class Client {
    * @throws {@link PodroleError} of kind `invalid_input`, and of any kind for what the reads met.
    */
   async verify(grant: GrantInput, options?: CallOptions): Promise<Report> {
-    return this.#read(siteOf(this.verify), options, (client) => client.verify(grantText(grant)), Report.of)
+    return Client.#read(this, 'verify', options, (client) => client.verify(grantText(grant)), Report.of)
   }
 
   /**
@@ -192,7 +202,7 @@ export class Client {
    * @throws {@link PodroleError} as {@link Client.plan}.
    */
   async planRevoke(grant: GrantInput, options?: CallOptions): Promise<Plan> {
-    return this.#read(siteOf(this.planRevoke), options, (client) => client.planRevoke(grantText(grant)), Plan.of)
+    return Client.#read(this, 'planRevoke', options, (client) => client.planRevoke(grantText(grant)), Plan.of)
   }
 
   /**
@@ -201,7 +211,7 @@ export class Client {
    */
   revoke(grant: GrantInput, options?: RevokeOptions): Run {
     const legal = ['signal', 'wait', 'onEvent', 'receipt', 'removeProvider'] as const
-    return this.#run<RevokeOptions>(siteOf(this.revoke), options, legal, (client, settings, { receipt }) =>
+    return Client.#run<RevokeOptions>(this, 'revoke', options, legal, (client, settings, { receipt }) =>
       client.revoke(
         grantText(grant),
         settings,
@@ -212,47 +222,61 @@ export class Client {
 
   /** Closes the client: runs under way go on to their end, which this waits for, and every further call rejects. Closing again is nothing. */
   async close(): Promise<void> {
-    this.#native = undefined
-    await Promise.allSettled(this.#runs)
+    const client = Client.#of(this, 'close')
+    client.#native = undefined
+    await Promise.allSettled(client.#runs)
   }
 
   /** Closes the client at the end of an `await using` block. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
+    await Client.#of(this, 'close').close()
   }
 
-  async #read<T, U>(
-    site: Site,
+  /** What a method was called on: in JavaScript, that may be anything. */
+  static #of(called: unknown, method: Method): Client {
+    if (typeof called === 'object' && called !== null && #native in called) {
+      return called
+    }
+    throw at(siteOf(Client.prototype[method]), invalid(`\`${method}\` was called without its client`, `call it as \`client.${method}()\``))
+  }
+
+  static async #read<T, U>(
+    called: unknown,
+    method: Method,
     given: CallOptions | undefined,
     begin: (client: NativeClient) => NativeWork,
     made: (data: T) => U,
   ): Promise<U> {
+    const site = siteOf(Client.prototype[method])
+    const client = Client.#of(called, method)
     let stop: AbortSignalLike | undefined
     let unlisten: (() => void) | undefined
     try {
       stop = signal(options<CallOptions>(given, ['signal']).signal, 'options.signal')
       throwIfAborted(stop)
-      const work = begin(this.#open())
+      const work = begin(client.#open())
       unlisten = stop && listen(stop, () => work.cancel())
       const answer = await work.answer()
       throwIfAborted(stop, 'the signal was aborted before the answer')
       return made(JSON.parse(answer) as T)
     } catch (thrown) {
-      throw at(site, failureOf(thrown, { signal: stop, functions: this.#functions }))
+      throw at(site, failureOf(thrown, { signal: stop, functions: client.#functions }))
     } finally {
       unlisten?.()
     }
   }
 
-  #run<O extends RevokeOptions>(
-    site: Site,
+  static #run<O extends RevokeOptions>(
+    called: unknown,
+    method: Method,
     given: O | undefined,
     legal: readonly (keyof O & string)[],
     begin: (client: NativeClient, settings: string, taken: { readonly receipt?: unknown }) => NativeWork,
   ): Run {
+    const client = Client.#of(called, method)
     const run = Run.start({
-      site,
-      functions: this.#functions,
+      site: siteOf(Client.prototype[method]),
+      functions: client.#functions,
       begin: (heed) => {
         const taken = options<RevokeOptions>(given, legal as readonly (keyof RevokeOptions)[])
         const stop = signal(taken.signal, 'options.signal')
@@ -266,13 +290,13 @@ export class Client {
         )
         heed(stop)
         throwIfAborted(stop)
-        const work = begin(this.#open(), settings, taken)
-        return { work, listeners: listener === undefined ? this.#listeners : [...this.#listeners, listener] }
+        const work = begin(client.#open(), settings, taken)
+        return { work, listeners: listener === undefined ? client.#listeners : [...client.#listeners, listener] }
       },
     })
     const ended = run.finish().catch(() => undefined)
-    this.#runs.add(ended)
-    void ended.then(() => this.#runs.delete(ended))
+    client.#runs.add(ended)
+    void ended.then(() => client.#runs.delete(ended))
     return run
   }
 

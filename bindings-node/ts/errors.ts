@@ -101,7 +101,8 @@ export interface ErrorData extends ErrorPayload {
 }
 
 /**
- * A failure of podrole: the only error that the package's functions throw and reject with.
+ * A failure of podrole: the only error that the package's functions throw and reject with, besides what functions of yours throw in
+ * `Memory.edit`. A method that is called without its object gives a `TypeError`, as everywhere, unless it is a client's.
  *
  * `message` is the words alone; `String(error)`, and what is printed of an error, name the thing that it was about as well. Where a program may hold
  * two copies of the package, `error.name` and `error.code` tell what `instanceof` cannot.

@@ -1,5 +1,6 @@
 import { call } from './call.js'
 import { dataOf, described, invalid, text } from './input.js'
+import { checkMade, MADE } from './made.js'
 import { native, type NativeMemory, type NativeStop } from './native.js'
 import { OPERATIONS } from './operations.js'
 import { nearest, seconds } from './options.js'
@@ -74,14 +75,14 @@ export interface AssumedRole {
 export class Stop {
   readonly #native: NativeStop
 
-  /** @internal */
-  private constructor(stop: NativeStop) {
+  private constructor(given: typeof MADE, stop: NativeStop) {
+    checkMade(given, Stop, 'Stop', 'use `memory.stopBeforeCall()` or `memory.stopAfterCall()`')
     this.#native = stop
   }
 
   /** @internal */
   static of(stop: NativeStop): Stop {
-    return new Stop(stop)
+    return new Stop(MADE, stop)
   }
 
   /** Whether the point was reached. */

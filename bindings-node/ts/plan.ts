@@ -1,6 +1,7 @@
 import { call, frozen } from './call.js'
 import type { Grant } from './grant.js'
 import { DERIVED, described, invalid, textOf } from './input.js'
+import { checkMade, MADE } from './made.js'
 import { native } from './native.js'
 import { flag, options } from './options.js'
 import { Receipt, type ReceiptData } from './receipt.js'
@@ -94,7 +95,8 @@ export class Plan implements PlanData {
   /** For `revoke`: the receipt it was given. */
   declare readonly receipt?: Receipt
 
-  private constructor(data: PlanData) {
+  private constructor(given: typeof MADE, data: PlanData) {
+    checkMade(given, Plan, 'Plan', 'use `client.plan()`, `client.planRevoke()` or `Plan.fromJson()`')
     this.schemaVersion = data.schemaVersion
     this.verb = data.verb
     this.grants = frozen(data.grants)
@@ -110,7 +112,7 @@ export class Plan implements PlanData {
 
   /** @internal */
   static of(data: PlanData): Plan {
-    return data instanceof Plan ? data : new Plan(data)
+    return data instanceof Plan ? data : new Plan(MADE, data)
   }
 
   /**
@@ -120,7 +122,7 @@ export class Plan implements PlanData {
    * @throws {@link PodroleError} of kind `invalid_input` when it is not a plan, has unknown fields, or is of another schema version.
    */
   static fromJson(json: string | PlanData): Plan {
-    return call(Plan.fromJson, () => new Plan(JSON.parse(native.planFromJson(textOf(json, 'the plan'))) as PlanData))
+    return call(Plan.fromJson, () => new Plan(MADE, JSON.parse(native.planFromJson(textOf(json, 'the plan'))) as PlanData))
   }
 
   /** Whether there is nothing to do. */

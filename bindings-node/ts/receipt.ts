@@ -1,6 +1,7 @@
 import { call, frozen } from './call.js'
 import type { ErrorPayload } from './errors.js'
 import { DERIVED, textOf } from './input.js'
+import { checkMade, MADE } from './made.js'
 import { native } from './native.js'
 import { Plan, type PlanData, type Verb } from './plan.js'
 
@@ -87,7 +88,8 @@ export class Receipt implements ReceiptData {
   /** How many remote calls were made. */
   readonly calls: number
 
-  private constructor(data: ReceiptData) {
+  private constructor(given: typeof MADE, data: ReceiptData) {
+    checkMade(given, Receipt, 'Receipt', 'await a run, or use `Receipt.fromJson()`')
     this.schemaVersion = data.schemaVersion
     this.plan = Plan.of(data.plan)
     this.steps = frozen(data.steps)
@@ -99,7 +101,7 @@ export class Receipt implements ReceiptData {
 
   /** @internal */
   static of(data: ReceiptData): Receipt {
-    return data instanceof Receipt ? data : new Receipt(data)
+    return data instanceof Receipt ? data : new Receipt(MADE, data)
   }
 
   /**
@@ -110,7 +112,7 @@ export class Receipt implements ReceiptData {
    */
   static fromJson(json: string | ReceiptData): Receipt {
     return call(Receipt.fromJson, () => {
-      return new Receipt(JSON.parse(native.receiptFromJson(textOf(json, 'the receipt'))) as ReceiptData)
+      return new Receipt(MADE, JSON.parse(native.receiptFromJson(textOf(json, 'the receipt'))) as ReceiptData)
     })
   }
 

@@ -1,6 +1,7 @@
 import { call, frozen } from './call.js'
 import type { Grant } from './grant.js'
 import { DERIVED, textOf } from './input.js'
+import { checkMade, MADE } from './made.js'
 import { native } from './native.js'
 
 /** What a check looked at. Later versions add kinds: keep a default branch. */
@@ -56,7 +57,8 @@ export class Report implements ReportData {
   /** The checks, in the order in which a credential comes about. */
   readonly checks: readonly Check[]
 
-  private constructor(data: ReportData) {
+  private constructor(given: typeof MADE, data: ReportData) {
+    checkMade(given, Report, 'Report', 'use `client.verify()` or `Report.fromJson()`')
     this.schemaVersion = data.schemaVersion
     this.grants = frozen(data.grants)
     this.checks = frozen(data.checks)
@@ -65,7 +67,7 @@ export class Report implements ReportData {
 
   /** @internal */
   static of(data: ReportData): Report {
-    return new Report(data)
+    return new Report(MADE, data)
   }
 
   /**
@@ -75,7 +77,7 @@ export class Report implements ReportData {
    * @throws {@link PodroleError} of kind `invalid_input` when it is not a report, has unknown fields, or is of another schema version.
    */
   static fromJson(json: string | ReportData): Report {
-    return call(Report.fromJson, () => new Report(JSON.parse(native.reportFromJson(textOf(json, 'the report'))) as ReportData))
+    return call(Report.fromJson, () => new Report(MADE, JSON.parse(native.reportFromJson(textOf(json, 'the report'))) as ReportData))
   }
 
   /** Whether no check failed. Warned and skipped checks do not count as failures. */

@@ -2,6 +2,7 @@ import type { Functions } from './asked.js'
 import { at, errorOf, frozen, type Site } from './call.js'
 import { PodroleError } from './errors.js'
 import type { Event } from './events.js'
+import { checkMade, MADE } from './made.js'
 import type { NativeWork } from './native.js'
 import { Receipt, type ReceiptData } from './receipt.js'
 import { type AbortSignalLike, isAborted, listen, reasonOf } from './signal.js'
@@ -54,8 +55,8 @@ export class Run implements Promise<Receipt>, AsyncIterable<Event> {
   #waiting: (() => void)[] = []
   #warned = false
 
-  /** @internal */
-  private constructor(start: RunStart) {
+  private constructor(given: typeof MADE, start: RunStart) {
+    checkMade(given, Run, 'Run', 'use `client.apply()` or `client.revoke()`')
     this.#result = this.#carryOut(start)
     // Whoever awaits the run gets the rejection; a run that nobody awaits must not end the process.
     this.#result.catch(() => undefined)
@@ -63,7 +64,7 @@ export class Run implements Promise<Receipt>, AsyncIterable<Event> {
 
   /** @internal */
   static start(start: RunStart): Run {
-    return new Run(start)
+    return new Run(MADE, start)
   }
 
   /**
