@@ -226,6 +226,25 @@ test('a second cancel does not wait for the step in flight', async () => {
   run.cancel()
 })
 
+test('a run that is cancelled has its receipt, except while a grant is still being planned', async () => {
+  const { client, memory } = simulated()
+  const plan = await client.plan(seed)
+  memory.setLatency(0.05)
+  const comparing = client.apply(plan)
+  setTimeout(() => comparing.cancel(), 10)
+  const compared = await failure('cancelled', comparing)
+  assert.ok(compared.receipt.steps.every(({ outcome }) => outcome.kind === 'not_started'))
+  assert.deepEqual(compared.leftovers, { state: 'none' })
+  const planning = client.apply(seed)
+  planning.cancel()
+  assert.equal((await failure('cancelled', planning)).receipt, undefined)
+  memory.script({ operation: 'iam:CreateRole', effect: { type: 'denied' } })
+  const failing = client.apply(seed, { onEvent: ({ kind }) => kind === 'step_started' && failing.cancel() })
+  const failed = await failure('permission_denied', failing)
+  assert.deepEqual(failed.receipt.steps.map(({ outcome }) => outcome.kind), ['failed', 'not_started', 'not_started', 'not_started'])
+  assert.deepEqual(writes(memory), ['iam:CreateRole'])
+})
+
 test('a cancel after the end is nothing', async () => {
   const { client } = simulated()
   const run = client.apply(seed)

@@ -26,7 +26,7 @@ export interface CallOptions {
 export interface ApplyOptions {
   /**
    * Cancels the run, as one {@link Run.cancel} does: the step in flight finishes, no further one starts, and the run rejects, with the receipt once
-   * there was a step to begin. Already aborted, nothing is called at all.
+   * there was a plan to carry out. Already aborted, nothing is called at all.
    */
   readonly signal?: AbortSignalLike | undefined
   /** After the writes, wait at most so many seconds until the rollouts are complete. Default: return when the writes are accepted. */
@@ -174,7 +174,7 @@ export class Client {
    * A plan that was made earlier is compared with the world first, and refused as `plan_stale` when it moved.
    *
    * @returns The run: await it for the receipt, iterate over it for the events. It rejects with a {@link PodroleError} that has `leftovers`
-   * and, once there was a step to begin, `receipt`.
+   * and, once there was a plan to carry out, `receipt`.
    */
   apply(planOrGrant: Plan | PlanData | GrantInput, options?: ApplyOptions): Run {
     return Client.#run(this, 'apply', options, ['signal', 'wait', 'onEvent'], (client, settings) => {

@@ -151,8 +151,8 @@ export class PodroleError extends Error {
   /** What a failed or cancelled run left behind. */
   readonly leftovers: Leftovers
   /**
-   * The receipt of the run that failed; absent when it ended before there was a step to begin. It is not among the properties that are printed, since
-   * it is long.
+   * The receipt of the run that failed; absent when it ended before there was a plan to carry out. It is not among the properties that are printed,
+   * since it is long.
    */
   declare readonly receipt: Receipt | undefined
 

@@ -69,9 +69,10 @@ export class Run implements Promise<Receipt>, AsyncIterable<Event> {
 
   /**
    * Asks the run to stop. The first time, the steps under way finish and no other begins; the second time, the run ends at once and says of
-   * the steps under way that their outcome is unknown. An aborted signal asks as this does: with one call of this, that makes two. Unless every
-   * step is done by then, the run rejects with a {@link PodroleError} of kind `cancelled`, with the receipt; without one while it still plans, or
-   * compares a plan with the world, since nothing was changed. After the end, nothing happens.
+   * the steps under way that their outcome is unknown. An aborted signal asks as this does: with one call of this, that makes two.
+   *
+   * Unless everything is done by then, the run rejects: with a {@link PodroleError} of kind `cancelled`, or with the failure of a step that was under
+   * way. The error has the receipt, except while a grant is still being planned, when nothing was changed. After the end, nothing happens.
    */
   cancel(): void {
     this.#work?.cancel()
