@@ -204,7 +204,8 @@ describe('options of a run', () => {
     for (const [options, named] of [
       [{ removeProvider: 'yes' }, 'options.removeProvider must be true or false'],
       [{ receipt: 7 }, 'receipt'],
-      [{ receipt: {} }, 'receipt'],
+      [{ receipt: {} }, 'options.receipt: '],
+      [{ receipt: { get steps() { throw new Error('no') } } }, 'options.receipt: steps cannot be read: its getter throws'],
       [{ remove: true }, 'options.remove: unknown option'],
     ]) {
       const error = await failure('invalid_input', client.revoke(seed, options))
@@ -378,7 +379,7 @@ test('what is wrong with a world, a fault or a receipt is named by its path', as
     [() => memory.script({ operation: 'iam:*', nth: 0, effect: { type: 'denied' } }), 'nth must be a whole number from 1, this is 0'],
     [() => memory.assumeRoleWithWebIdentity(arn, 'ns/name/extra', arn), 'serviceAccount must be namespace/name, this is the string "ns/name/extra"'],
     [() => Receipt.fromJson({ ...receipt, step: 1 }), 'step: unknown key; did you mean `steps`?'],
-    [() => client.revoke(seed, { receipt: { ...receipt, steps: [receipt.steps[0], { ...receipt.steps[1], durationMs: '1' }] } }), 'steps[1].durationMs: expected a whole number'],
+    [() => client.revoke(seed, { receipt: { ...receipt, steps: [receipt.steps[0], { ...receipt.steps[1], durationMs: '1' }] } }), 'options.receipt: steps[1].durationMs: expected a whole number'],
   ]) {
     const error = await failure('invalid_input', work)
     assert.ok(error.message.startsWith(words), `${error.message}\n${words}`)
@@ -462,8 +463,18 @@ test('a secret in the wrong place is not shown, and what cannot be read is named
       'options.credentials.sessiontoken: unknown; did you mean `sessionToken`?',
     ],
     [{ credentials: { accessKeyId: 'AKIA', secretAccessKey: 'x', expiration: secret } }, 'options.credentials.expiration must be a valid Date, this is a string'],
-    [{ credentials: hostile }, 'options cannot be read'],
-    [{ accountCredentials: { 111122223333: hostile } }, 'options cannot be read'],
+    [{ credentials: hostile }, 'options.credentials cannot be read'],
+    [{ accountCredentials: { 111122223333: hostile } }, 'options.accountCredentials["111122223333"] cannot be read'],
+    [{ credentials: { accessKeyId: 'AKIA', get secretAccessKey() { throw new Error('no') } } }, 'options.credentials.secretAccessKey cannot be read: its getter throws'],
+    [{ accountCredentials: hostile }, 'options.accountCredentials cannot be read'],
+    [{ accountCredentials: { get 111122223333() { throw new Error('no') } } }, 'options.accountCredentials["111122223333"] cannot be read: its getter throws'],
+    [
+      { accountCredentials: { 111122223333: { get accessKeyId() { throw new Error('no') } } } },
+      'options.accountCredentials["111122223333"].accessKeyId cannot be read: its getter throws',
+    ],
+    [{ kubeconfig: { get exportConfig() { throw new Error('no') } } }, 'options.kubeconfig.exportConfig cannot be read: its getter throws'],
+    [{ kubeconfig: { exportConfig() { throw new Error('no') } } }, 'options.kubeconfig: its exportConfig fails'],
+    [{ kubeconfig: { exportConfig: () => 7 } }, 'options.kubeconfig.exportConfig() must be a string, this is 7'],
     [hostile, 'options cannot be read'],
     [secret, 'options must be an object, this is a string'],
   ]) {

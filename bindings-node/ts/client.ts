@@ -215,7 +215,7 @@ export class Client {
       client.revoke(
         grantText(grant),
         settings,
-        receipt === undefined ? undefined : native.receiptFromJson(jsonOf(receipt, 'options.receipt')),
+        receipt === undefined ? undefined : receiptText(receipt, 'options.receipt'),
       ),
     )
   }
@@ -307,6 +307,16 @@ export class Client {
     this.#checkEnvironment?.()
     this.#checkEnvironment = undefined
     return this.#native
+  }
+}
+
+/** The receipt that a call is given; its errors name the option. */
+function receiptText(receipt: unknown, path: string): string {
+  try {
+    return native.receiptFromJson(jsonOf(receipt, path))
+  } catch (thrown) {
+    const { message, remedy, cause } = errorOf(thrown)
+    throw invalid(message.startsWith(path) ? message : `${path}: ${message}`, remedy, cause)
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Asked, Functions } from './asked.js'
 import { checkEnvironment } from './environment.js'
-import { invalid, jsonOf, kindOf, own, readable, text } from './input.js'
+import { PodroleError } from './errors.js'
+import { invalid, jsonOf, kindOf, own, read, readable, text } from './input.js'
 import { callable, flag, nearest, options, seconds } from './options.js'
 import type { EventListener } from './run.js'
 
@@ -208,12 +209,14 @@ function accounts(value: unknown): Map<string, AwsCredentialsProvider> {
   if (value === undefined) {
     return found
   }
-  if (Object.prototype.toString.call(value) !== '[object Object]') {
-    throw invalid(`options.accountCredentials must be an object, this is ${kindOf(value)}`)
+  const path = 'options.accountCredentials'
+  if (readable(path, () => Object.prototype.toString.call(value)) !== '[object Object]') {
+    throw invalid(`${path} must be an object, this is ${kindOf(value)}`)
   }
-  own(value as object, 'options.accountCredentials')
-  for (const [account, given] of Object.entries(value as object)) {
-    const one = provider(given, `options.accountCredentials["${account}"]`)
+  readable(path, () => own(value as object, path))
+  for (const account of readable(path, () => Object.keys(value as object))) {
+    const place = `${path}["${account}"]`
+    const one = provider(read(value as object, account, place), place)
     if (one !== undefined) {
       found.set(account, one)
     }
@@ -228,10 +231,11 @@ function credentialsOf(value: unknown, name: string) {
   if (typeof value !== 'object' || value === null) {
     throw invalid(`${name} must be credentials or a function that gives them, this is ${kindOf(value)}`)
   }
-  const given = value as Record<string, unknown>
-  const { accessKeyId, secretAccessKey, sessionToken, expiration } = given
+  const given: Readonly<Record<string, unknown>> = Object.fromEntries(
+    CREDENTIALS.map((key) => [key, read(value, key, `${name}.${key}`)]),
+  )
   // Providers may give more than is used; what is nearly the name of something that is missing is a typo.
-  for (const key of Object.keys(given)) {
+  for (const key of readable(name, () => Object.keys(value))) {
     const near = nearest(key, CREDENTIALS)
     if (near !== undefined && near !== key && given[near] === undefined) {
       throw invalid(`${name}.${key}: unknown; did you mean \`${near}\`?`)
@@ -247,10 +251,10 @@ function credentialsOf(value: unknown, name: string) {
     return given
   }
   return {
-    accessKeyId: secret(accessKeyId, 'accessKeyId'),
-    secretAccessKey: secret(secretAccessKey, 'secretAccessKey'),
-    sessionToken: sessionToken === undefined ? undefined : secret(sessionToken, 'sessionToken'),
-    expiration: endOf(expiration, `${name}.expiration`),
+    accessKeyId: secret(given['accessKeyId'], 'accessKeyId'),
+    secretAccessKey: secret(given['secretAccessKey'], 'secretAccessKey'),
+    sessionToken: given['sessionToken'] === undefined ? undefined : secret(given['sessionToken'], 'sessionToken'),
+    expiration: endOf(given['expiration'], `${name}.expiration`),
   }
 }
 
@@ -278,7 +282,7 @@ function kubeconfig(value: unknown): boolean | string | { path?: unknown; contex
   if (value === undefined || typeof value === 'boolean' || typeof value === 'string') {
     return value === false ? undefined : value
   }
-  const exportConfig = (value as Partial<KubeConfigLike> | null)?.exportConfig
+  const exportConfig = value === null ? undefined : read(value as object, 'exportConfig', 'options.kubeconfig.exportConfig')
   if (typeof exportConfig !== 'function') {
     const given = options<KubeconfigInput>(value, ['path', 'context'], 'options.kubeconfig')
     return { path: given.path, context: given.context }
@@ -286,6 +290,9 @@ function kubeconfig(value: unknown): boolean | string | { path?: unknown; contex
   try {
     return { text: withTokenFiles(text(exportConfig.call(value), 'options.kubeconfig.exportConfig()')) }
   } catch (cause) {
+    if (cause instanceof PodroleError) {
+      throw cause
+    }
     throw invalid('options.kubeconfig: its exportConfig fails', 'give a KubeConfig of @kubernetes/client-node', cause)
   }
 }

@@ -122,7 +122,8 @@ function mapping(value: object, path: string, place: Place): unknown {
   return copy
 }
 
-function read(value: object, key: string | number, path: string): unknown {
+/** A property of an object that a caller hands over. */
+export function read(value: object, key: string | number, path: string): unknown {
   try {
     return (value as Record<string | number, unknown>)[key]
   } catch (cause) {

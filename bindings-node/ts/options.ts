@@ -1,4 +1,4 @@
-import { below, described, invalid, kindOf, own, readable } from './input.js'
+import { below, described, invalid, kindOf, own, read, readable } from './input.js'
 
 type Values<T> = { readonly [K in keyof T]?: unknown }
 
@@ -22,11 +22,7 @@ export function options<T extends object>(given: unknown, legal: readonly (keyof
         `legal options here: ${legal.join(', ')}`,
       )
     }
-    try {
-      taken[key] = (given as Record<string, unknown>)[key]
-    } catch (cause) {
-      throw invalid(`${path} cannot be read: its getter throws`, undefined, cause)
-    }
+    taken[key] = read(given as object, key, path)
   }
   return taken as Values<T>
 }
