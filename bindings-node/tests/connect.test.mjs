@@ -28,6 +28,23 @@ test('a credentials function that never answers is named, and the call ends', as
   }
 })
 
+test('the words of a failing function are made one line in no time', async () => {
+  const words = `a ${' '.repeat(200_000)}b\n\n  c`
+  const client = await connect({ credentials: () => { throw new Error(words) } })
+  const begun = performance.now()
+  const error = await failure('credentials', client.plan(grant))
+  assert.ok(performance.now() - begun < 3000, `${performance.now() - begun} ms`)
+  assert.ok(error.message.includes('b c'))
+})
+
+test('a token function goes with a kubeconfig that is not to be used', async () => {
+  await (await connect({ token: () => 'token', kubeconfig: false, inCluster: false })).close()
+  for (const other of [{ kubeconfig: true }, { kubeconfig: '/x' }, { inCluster: true }]) {
+    const error = await failure('invalid_input', connect({ token: () => 'token', ...other }))
+    assert.equal(error.message, 'options.token excludes `kubeconfig` and `inCluster`')
+  }
+})
+
 test('credentials with a line break are refused by name, and never shown', async () => {
   for (const [part, value] of [
     ['accessKeyId', 'AKIATEST\n'],
@@ -75,6 +92,7 @@ test('what a function failed with is the cause of that failure, and of no later 
   })
   const first = await failure('credentials', client.plan(grant))
   assert.equal(first.cause, mine)
+  assert.match(first.remedy, /the function `credentials`/)
   assert.ok(first.message.includes('not today: the vault is closed'), first.message)
   await failure('credentials', client.plan({ ...grant, cluster: { name: grant.cluster, account: '111122223333' } }))
   const later = await failure('credentials', client.plan(grant))

@@ -35,7 +35,8 @@ export class Functions {
         return JSON.stringify({ value })
       } catch (thrown) {
         // On one line, as errors of AWS show it.
-        const words = wordsOf(thrown).trim().replace(/\s*\n\s*/g, ' ')
+        const lines = wordsOf(thrown).split('\n').map((line) => line.trim())
+        const words = lines.filter((line) => line !== '').join(' ')
         mine.failure = { thrown, words }
         return JSON.stringify({ failure: words })
       }
@@ -52,7 +53,7 @@ export class Functions {
         }
       }
       if (failure !== undefined && kind === 'credentials' && message.includes(failure.words)) {
-        return { cause: failure.thrown }
+        return { cause: failure.thrown, remedy: `see why the function \`${name}\` fails: what it threw is the \`cause\` of this error` }
       }
     }
     return undefined

@@ -151,7 +151,7 @@ function connection(given: unknown): Connection {
   const byAccount = accounts(taken.accountCredentials)
   const fallback = provider(taken.credentials, 'options.credentials')
   const token = callable<TokenProvider>(taken.token, 'options.token')
-  if (token !== undefined && (taken.kubeconfig !== undefined || taken.inCluster === true)) {
+  if (token !== undefined && (config !== undefined || taken.inCluster === true)) {
     throw invalid('options.token excludes `kubeconfig` and `inCluster`', 'remove one of the two')
   }
   return {
