@@ -317,6 +317,10 @@ test('arguments of pure functions', async () => {
   const absent = await failure('not_found', Grant.fromFile('no-such-file.yaml'))
   assert.ok(absent.stack.includes('bad-input.test.mjs'), absent.stack)
   await failure('invalid_input', Grant.fromFile('package.toml'))
+  const url = new URL('examples/grant.yaml', import.meta.url)
+  assert.deepEqual(await Grant.fromFile(url), await Grant.fromFile('examples/grant.yaml'))
+  const elsewhere = await failure('invalid_input', Grant.fromFile(new URL('https://example.com/grant.yaml')))
+  assert.equal(elsewhere.remedy, 'give a `file:` URL')
 })
 
 test('worlds, faults and the rest of podrole/testing', async () => {

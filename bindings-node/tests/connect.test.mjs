@@ -37,6 +37,24 @@ test('the words of a failing function are made one line in no time', async () =>
   assert.ok(error.message.includes('b c'))
 })
 
+test('the endpoint may be a URL object', async (t) => {
+  const paths = []
+  const server = createServer((request, response) => {
+    paths.push(request.url)
+    request.resume()
+    response.writeHead(403, { 'x-amzn-errortype': 'AccessDeniedException' })
+    response.end('{"message": "no"}')
+  })
+  t.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const client = await connect({ endpointUrl: new URL(`http://127.0.0.1:${server.address().port}`), credentials })
+  await client.plan(grant).catch(() => {})
+  assert.ok(paths.includes('/clusters/devops_aurora'), paths.join())
+})
+
 test('a token function goes with a kubeconfig that is not to be used', async () => {
   await (await connect({ token: () => 'token', kubeconfig: false, inCluster: false })).close()
   for (const other of [{ kubeconfig: true }, { kubeconfig: '/x' }, { inCluster: true }]) {

@@ -124,6 +124,8 @@ export function tested(): readonly CallRecord[] {
 
 export type Pushed = Extract<Action, { kind: 'create_role' }>['role']['trust']
 
+export const fromUrl = (url: { readonly href: string }) => [Grant.fromFile(url), Client.connect({ endpointUrl: url })]
+
 // @ts-expect-error an argument is missing
 trustDocument('arn')
 // @ts-expect-error not a string

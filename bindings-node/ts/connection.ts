@@ -1,7 +1,7 @@
 import { type Asked, Functions } from './asked.js'
 import { checkEnvironment } from './environment.js'
 import { PodroleError } from './errors.js'
-import { invalid, jsonOf, kindOf, own, read, readable, text } from './input.js'
+import { hrefOf, invalid, jsonOf, kindOf, own, read, readable, text, type UrlLike } from './input.js'
 import { callable, flag, nearest, options, seconds } from './options.js'
 import type { EventListener } from './run.js'
 
@@ -74,7 +74,7 @@ export interface ConnectOptions {
   /** The profile of the shared AWS configuration; default `AWS_PROFILE`. */
   readonly profile?: string | undefined
   /** Where AWS calls go instead of AWS (an emulator, a proxy); default `AWS_ENDPOINT_URL`. */
-  readonly endpointUrl?: string | undefined
+  readonly endpointUrl?: string | UrlLike | undefined
   /** The default credentials, or a function that gives them; default the usual chain. */
   readonly credentials?: AwsCredentials | AwsCredentialsProvider | undefined
   /** The credentials of single accounts, by account id. */
@@ -162,7 +162,7 @@ function connection(given: unknown): Connection {
         fileRoot: taken.fileRoot,
         region: taken.region,
         profile: taken.profile,
-        endpointUrl: taken.endpointUrl,
+        endpointUrl: hrefOf(taken.endpointUrl, 'options.endpointUrl'),
         awsTimeout: seconds(taken.awsTimeout, 'options.awsTimeout'),
         awsAttempts: taken.awsAttempts,
         kubeconfig: config,

@@ -1,7 +1,9 @@
+import { fileURLToPath } from 'node:url'
+
 import { at, call, errorOf, siteOf } from './call.js'
 import type { PolicyDocument } from './document.js'
 import type { GrantInput } from './grant-input.js'
-import { grantText, text } from './input.js'
+import { grantText, hrefOf, invalid, text, type UrlLike } from './input.js'
 import { native } from './native.js'
 
 /** How pods get the role's credentials. Later versions add Pod Identity. */
@@ -239,12 +241,14 @@ export const Grant = {
   /**
    * Reads every grant of a file: YAML from `.yaml` and `.yml`, JSON from `.json`.
    *
+   * @param path - The path, or a `file:` URL (`new URL('grant.yaml', import.meta.url)`).
+   *
    * @throws {@link PodroleError} as {@link Grant.fromYaml}, with the file as `resource`; of kind `not_found` for a file that does not exist.
    */
-  async fromFile(path: string): Promise<Grant[]> {
+  async fromFile(path: string | UrlLike): Promise<Grant[]> {
     const site = siteOf(Grant.fromFile)
     try {
-      return JSON.parse(await native.grantsFromFile(text(path, 'path'))) as Grant[]
+      return JSON.parse(await native.grantsFromFile(pathOf(path))) as Grant[]
     } catch (thrown) {
       throw at(site, errorOf(thrown))
     }
@@ -255,3 +259,15 @@ export const Grant = {
     return call(Grant.toYaml, () => native.grantToYaml(native.grantFromValue(grantText(grant))))
   },
 } as const
+
+function pathOf(given: unknown): string {
+  const href = text(hrefOf(given, 'path'), 'path')
+  if (href === given) {
+    return href
+  }
+  try {
+    return fileURLToPath(href)
+  } catch (cause) {
+    throw invalid('path must be a path or the URL of a file', 'give a `file:` URL', cause)
+  }
+}

@@ -91,6 +91,7 @@ export {
   type UnknownOutcome,
 } from './receipt.js'
 export { type Check, type CheckKind, Report, type ReportData, type Status } from './report.js'
+export type { UrlLike } from './input.js'
 export { type EventListener, Run } from './run.js'
 export type { AbortSignalLike } from './signal.js'
 export type {

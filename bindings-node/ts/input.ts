@@ -178,6 +178,17 @@ export function text(value: unknown, path: string): string {
   return value
 }
 
+/** A `URL`: any implementation will do. */
+export interface UrlLike {
+  /** The URL as text. */
+  readonly href: string
+}
+
+/** A URL object as text; everything else as it is. */
+export function hrefOf(value: unknown, path: string): unknown {
+  return readable(path, () => (Object.prototype.toString.call(value) === '[object URL]' ? (value as UrlLike).href : value))
+}
+
 /** What a value is, in words. */
 export function described(value: unknown): string {
   switch (typeof value) {
