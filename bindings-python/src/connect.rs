@@ -74,7 +74,8 @@ struct GivenCredentials {
 impl CredentialsSource for AskedCredentials {
     async fn credentials(&self) -> Result<Credentials> {
         let given: GivenCredentials = self.ask.answer(self.account.clone()).await?;
-        let end = given.expiration.and_then(|end| Duration::try_from_secs_f64(end).ok()).map(|end| UNIX_EPOCH + end);
+        let end =
+            given.expiration.and_then(|end| Duration::try_from_secs_f64(end.max(0.0)).ok()).map(|end| UNIX_EPOCH + end);
         Ok(Credentials::new(given.access_key_id, given.secret_access_key, given.session_token, end, "Python"))
     }
 }
@@ -95,7 +96,7 @@ impl TokenSource for AskedTokens {
     async fn token(&self, cluster: &Cluster) -> Result<BearerToken> {
         let asked = json!({ "name": cluster.name, "arn": cluster.arn, "endpoint": cluster.endpoint });
         let given: GivenToken = self.ask.answer(asked.to_string()).await?;
-        let end = given.expiration.and_then(|end| Duration::try_from_secs_f64(end).ok());
+        let end = given.expiration.and_then(|end| Duration::try_from_secs_f64(end.max(0.0)).ok());
         let end = end.unwrap_or_else(|| {
             SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_add(TOKEN_LIFE)
         });

@@ -39,6 +39,18 @@ mod tests {
         }
     }
 
+    fn refused_effect(effect: &str) -> String {
+        refused::<Fault>(&format!("{{\"operation\": \"*\", \"effect\": {effect}}}"))
+    }
+
+    #[test]
+    fn a_number_is_the_same_after_it_was_written_and_read() {
+        for number in [4_155_650_097.695_704_5, 123_456_789_012_345_680_000.0, 1.158_949_736_785_825_8e-7] {
+            let text = serde_json::to_string(&number).unwrap_or_default();
+            assert_eq!(read::<f64>("a number", &text).ok(), Some(number), "{text}");
+        }
+    }
+
     #[test]
     fn what_does_not_fit_is_told_by_its_path_and_otherwise_by_its_place() {
         for (message, words) in [
@@ -57,6 +69,14 @@ mod tests {
                 refused::<Fault>("{\"operation\": \"*\", \"effect\": {\"type\": \"denyed\"}}"),
                 "effect.type: unknown value \"denyed\"; did you mean `denied`?",
             ),
+            (refused_effect("{\"type\": \"denied\", \"cod\": \"x\"}"), "effect.cod: unknown key; did you mean `code`?"),
+            (
+                refused_effect("{\"type\": \"denied\", \"code\": \"x\"}"),
+                "effect: `error`, `code` and `message` are for",
+            ),
+            (refused_effect("{\"type\": \"error\", \"error\": \"bogus\"}"), "effect.error: unknown value \"bogus\""),
+            (refused_effect("{\"type\": \"error\"}"), "effect: an effect of type `error` needs `error`"),
+            (refused_effect("\"denied\""), "effect: expected a mapping, found the text \"denied\""),
             (refused::<Fault>("{\"operation\": \"*\"}"), "this is not what it should be: the key `effect` is missing"),
             (
                 refused::<Plan>("{\"steps\": [{\"id\": \"1\"}]}"),

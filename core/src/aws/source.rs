@@ -59,6 +59,16 @@ fn is_fresh(credentials: &Credentials, now: SystemTime) -> bool {
     credentials.expiry().is_none_or(|end| now + MARGIN < end)
 }
 
+/// The credentials with an end that is the margin earlier: the SDK keeps what it was given until shortly before that, and then asks again.
+fn ending_early(mut credentials: Credentials, now: SystemTime) -> Credentials {
+    if let Some(end) = credentials.expiry() {
+        // What ends sooner still is good for the call that asks.
+        let soon = (now + Duration::from_secs(15)).min(end);
+        *credentials.expiry_mut() = Some((end - MARGIN).max(soon));
+    }
+    credentials
+}
+
 /// What the SDK would panic at, or sign with in vain.
 fn check(credentials: &Credentials) -> Result<()> {
     let parts = [
@@ -81,7 +91,10 @@ impl ProvideCredentials for Provider {
     where
         Self: 'a,
     {
-        future::ProvideCredentials::new(async { self.current().await.map_err(CredentialsError::provider_error) })
+        future::ProvideCredentials::new(async {
+            let credentials = self.current().await.map_err(CredentialsError::provider_error)?;
+            Ok(ending_early(credentials, SystemTime::now()))
+        })
     }
 }
 
@@ -181,6 +194,16 @@ mod tests {
         let credentials = given("AKID", "hush", None, Some(end));
         assert!(is_fresh(&credentials, UNIX_EPOCH + Duration::from_secs(9_699)));
         assert!(!is_fresh(&credentials, UNIX_EPOCH + Duration::from_secs(9_700)));
+    }
+
+    #[test]
+    fn the_sdk_is_told_of_an_end_that_is_the_margin_earlier() {
+        let now = UNIX_EPOCH + Duration::from_secs(10_000);
+        for (end, told) in [(3_600, 3_300), (301, 15), (200, 15), (5, 5)] {
+            let given = given("AKID", "hush", None, Some(now + Duration::from_secs(end)));
+            assert_eq!(ending_early(given, now).expiry(), Some(now + Duration::from_secs(told)), "{end}");
+        }
+        assert_eq!(ending_early(given("AKID", "hush", None, None), now).expiry(), None);
     }
 
     #[tokio::test]

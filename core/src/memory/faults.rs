@@ -1,5 +1,6 @@
 //! What goes wrong in the simulation, at which call, and whether before or after its effect.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -25,7 +26,7 @@ pub struct Fault {
 
 /// What a [`Fault`] does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(tag = "type", rename_all = "snake_case", try_from = "WrittenEffect")]
 #[non_exhaustive]
 pub enum FaultEffect {
     /// The call is denied, and nothing happens.
@@ -55,6 +56,62 @@ pub enum FaultEffect {
     HangBefore,
     /// The effect happens, and no answer ever comes.
     HangAfter,
+}
+
+/// An effect as it is written. A tag inside an enum would let keys pass that nothing reads.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WrittenEffect {
+    r#type: EffectType,
+    error: Option<ErrorKind>,
+    code: Option<String>,
+    message: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum EffectType {
+    Denied,
+    Throttled,
+    ServerError,
+    Network,
+    Garbled,
+    InvalidPrincipal,
+    Error,
+    LostAnswer,
+    HangBefore,
+    HangAfter,
+}
+
+impl TryFrom<WrittenEffect> for FaultEffect {
+    type Error = &'static str;
+
+    fn try_from(written: WrittenEffect) -> Result<Self, &'static str> {
+        let WrittenEffect { r#type, error, code, message } = written;
+        let plain = match (r#type, (error, code, message)) {
+            (EffectType::Error, (Some(error), Some(code), Some(message))) => {
+                return Ok(Self::Error { error, code, message });
+            }
+            (EffectType::Error, _) => {
+                return Err("an effect of type `error` needs `error`, `code` and `message`; add them");
+            }
+            (_, (Some(_), _, _) | (_, Some(_), _) | (_, _, Some(_))) => {
+                return Err("`error`, `code` and `message` are for effects of type `error` alone; remove them");
+            }
+            (plain, (None, None, None)) => plain,
+        };
+        Ok(match plain {
+            EffectType::Throttled => Self::Throttled,
+            EffectType::ServerError => Self::ServerError,
+            EffectType::Network => Self::Network,
+            EffectType::Garbled => Self::Garbled,
+            EffectType::InvalidPrincipal => Self::InvalidPrincipal,
+            EffectType::LostAnswer => Self::LostAnswer,
+            EffectType::HangBefore => Self::HangBefore,
+            EffectType::HangAfter => Self::HangAfter,
+            EffectType::Denied | EffectType::Error => Self::Denied,
+        })
+    }
 }
 
 impl Fault {
@@ -114,8 +171,11 @@ impl Stop {
     /// Waits until the point is reached. Then drop the run that is to die, and call
     /// [`Memory::restart`](super::Memory::restart).
     pub async fn reached(&self) {
-        while !self.is_reached() {
-            self.0.notify.notified().await;
+        let mut reached = pin!(self.0.notify.notified());
+        // Registered before the look, so that what comes between the two is not missed.
+        reached.as_mut().enable();
+        if !self.is_reached() {
+            reached.await;
         }
     }
 
@@ -126,7 +186,7 @@ impl Stop {
 
     fn reach(&self) {
         self.0.flag.store(true, Ordering::SeqCst);
-        self.0.notify.notify_one();
+        self.0.notify.notify_waiters();
     }
 }
 

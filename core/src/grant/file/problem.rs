@@ -229,7 +229,10 @@ fn expected(words: &dyn Expected) -> (String, &'static str) {
         }
         "a sequence" => ("a list", "write a list: `[a, b]`, or one item a line, each after `- `"),
         "a map" => ("a mapping", "write `key: value` pairs"),
-        _ if words.starts_with("struct ") => ("a mapping", "write `key: value` pairs"),
+        "path string" => ("a path", "write text"),
+        _ if words.starts_with("struct ") || words.starts_with("internally tagged enum ") => {
+            ("a mapping", "write `key: value` pairs")
+        }
         _ => return (words, ""),
     };
     (text.to_owned(), remedy)

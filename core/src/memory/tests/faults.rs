@@ -92,7 +92,9 @@ async fn a_dead_caller_changes_nothing_more() {
                 writes.create_role(&new_role("beside", trust("a"))).await
             }
         });
-        tokio::time::timeout(Duration::from_mins(1), stop.reached()).await.unwrap();
+        // Everybody who waits is told.
+        let all = futures::future::join(stop.reached(), stop.reached());
+        tokio::time::timeout(Duration::from_mins(1), all).await.unwrap();
         assert!(stop.is_reached());
         assert!(tokio::time::timeout(Duration::from_mins(1), reads.quotas()).await.is_err(), "it is dead");
         memory.restart();
