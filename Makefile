@@ -46,10 +46,11 @@ test: prerequisites fmt-check test-core lint doc test-rust test-python test-node
 test-core: ## the pure core and the in-memory world, without AWS SDK and kube: the inner loop
 	cargo test --locked $(pure)
 
-# What `test-core` ran needs no second run: its tests know the in-memory world alone.
+# What `test-core` ran needs no second run: its tests know the in-memory world alone. Those on real components mostly wait for servers: more of them at once
+# than there are processors.
 test-rust: ## the Rust tests of the adapters and on the real components, doctests included
 	@$(with_environment); set -x; cargo build --locked $(everything) --examples; \
-	    cargo test --locked $(everything) --lib --test real; cargo test --locked $(everything) --doc
+	    RUST_TEST_THREADS=6 cargo test --locked $(everything) --lib --test real; cargo test --locked $(everything) --doc
 
 test-python: ## the wheel, in a clean virtual environment
 	@$(with_tools); scripts/test-python

@@ -251,6 +251,14 @@ impl Grant {
                 role.max_session_duration
             )));
         }
+        // IAM user guide, "IAM and AWS STS quotas"; podrole's own come on top, which the plan counts.
+        if role.tags.len() > 50 {
+            return Err(Error::invalid(format!(
+                "role.tags: {} tags; IAM allows 50 on a role, podrole's own among them",
+                role.tags.len()
+            ))
+            .remedy("use fewer tags"));
+        }
         for (key, value) in &role.tags {
             let legal = |c: char| c.is_alphanumeric() || c.is_whitespace() && !c.is_control() || "_.:/=+-@".contains(c);
             if key.is_empty() || key.chars().count() > 128 || !key.chars().all(legal) {

@@ -117,3 +117,10 @@ async fn a_trust_policy_that_is_full_takes_nobody_more() {
     client.apply(&Grant::new("devops_aurora", format!("{NAMESPACE}/service-account-number-59"), ROLE)).await.unwrap();
     memory.edit(|world| assert!(role_mut(world, ROLE).trust.size() > 2048));
 }
+
+#[test]
+fn more_tags_than_a_role_may_have_are_refused_before_anything_is_read() {
+    let tagged = (0..51).fold(bare_grant(), |grant, key| grant.tag(format!("key-{key}"), "value"));
+    let error = tagged.check().unwrap_err();
+    assert!(error.kind() == ErrorKind::InvalidInput && error.message().contains("51 tags"), "{error:#}");
+}
