@@ -88,28 +88,23 @@ impl TryFrom<WrittenEffect> for FaultEffect {
 
     fn try_from(written: WrittenEffect) -> Result<Self, &'static str> {
         let WrittenEffect { r#type, error, code, message } = written;
-        let plain = match (r#type, (error, code, message)) {
-            (EffectType::Error, (Some(error), Some(code), Some(message))) => {
-                return Ok(Self::Error { error, code, message });
-            }
+        Ok(match (r#type, (error, code, message)) {
+            (EffectType::Error, (Some(error), Some(code), Some(message))) => Self::Error { error, code, message },
             (EffectType::Error, _) => {
                 return Err("an effect of type `error` needs `error`, `code` and `message`; add them");
             }
             (_, (Some(_), _, _) | (_, Some(_), _) | (_, _, Some(_))) => {
                 return Err("`error`, `code` and `message` are for effects of type `error` alone; remove them");
             }
-            (plain, (None, None, None)) => plain,
-        };
-        Ok(match plain {
-            EffectType::Throttled => Self::Throttled,
-            EffectType::ServerError => Self::ServerError,
-            EffectType::Network => Self::Network,
-            EffectType::Garbled => Self::Garbled,
-            EffectType::InvalidPrincipal => Self::InvalidPrincipal,
-            EffectType::LostAnswer => Self::LostAnswer,
-            EffectType::HangBefore => Self::HangBefore,
-            EffectType::HangAfter => Self::HangAfter,
-            EffectType::Denied | EffectType::Error => Self::Denied,
+            (EffectType::Denied, _) => Self::Denied,
+            (EffectType::Throttled, _) => Self::Throttled,
+            (EffectType::ServerError, _) => Self::ServerError,
+            (EffectType::Network, _) => Self::Network,
+            (EffectType::Garbled, _) => Self::Garbled,
+            (EffectType::InvalidPrincipal, _) => Self::InvalidPrincipal,
+            (EffectType::LostAnswer, _) => Self::LostAnswer,
+            (EffectType::HangBefore, _) => Self::HangBefore,
+            (EffectType::HangAfter, _) => Self::HangAfter,
         })
     }
 }

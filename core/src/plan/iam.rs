@@ -103,9 +103,8 @@ impl Builder<'_> {
         let early = self.narrows(scene, place, role, records);
         let mut trusted = None;
         if early {
-            let now = self.role_as_named(scene).unwrap_or_else(|| role.clone());
             let after: Vec<u32> = before_role.iter().chain(&narrowed).copied().collect();
-            trusted = self.merge_role(scene, place, &now, &after)?;
+            trusted = self.merge_role_as_planned(scene, place, role, &after)?;
             narrowed.extend(trusted);
         }
         narrowed.extend(self.retire_subjects(scene, role, records));
@@ -126,15 +125,26 @@ impl Builder<'_> {
             let known = self.quotas(scene).is_some();
             last.extend(self.retire(scene, role, records, if known { &attached } else { &[] }));
         }
-        let now = self.role_as_named(scene).unwrap_or_else(|| role.clone());
         if !early {
-            trusted = self.merge_role(scene, place, &now, &last)?;
+            trusted = self.merge_role_as_planned(scene, place, role, &last)?;
         }
         let mut named = before_role;
         named.extend(trusted);
         let mut ready = named.clone();
         ready.extend(attached);
         Ok((named, ready))
+    }
+
+    /// Merges the trust policy of a role as the steps so far have left it.
+    fn merge_role_as_planned(
+        &mut self,
+        scene: &Scene<'_>,
+        place: &Place,
+        found: &Role,
+        after: &[u32],
+    ) -> Result<Option<u32>> {
+        let now = self.role_as_named(scene).unwrap_or_else(|| found.clone());
+        self.merge_role(scene, place, &now, after)
     }
 
     /// Whether the merge of the trust policy shuts somebody out, so that it must come before new policies: who was left behind, who is dropped and

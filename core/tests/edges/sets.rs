@@ -1,23 +1,28 @@
 //! Several grants in one plan: what one of them makes, the next one finds.
 
-use podrole::grant::{Manage, Scope};
+use podrole::grant::{CheckedGrant, Manage, Scope};
 use podrole::memory::{AccountRole, Fault, FaultEffect, Memory, WorldWorkload};
 use podrole::model::WorkloadKind;
-use podrole::observe::{Hints, Purpose, observe};
+use podrole::observe::{Hints, Observed, Purpose, observe};
 use podrole::plan::{Plan, PlanOptions, plan_apply, plan_revoke};
-use podrole::{Client, ErrorKind, Grant};
+use podrole::{Client, Error, ErrorKind, Grant};
 
 use crate::support::{
     NAMESPACE, ROLE, account_mut, allow, assert_same, crowded, foreign_trust, put_role, put_workload, role, seed_grant,
 };
 
-async fn plan(memory: &Memory, grants: &[Grant], revoke: bool) -> Plan {
+/// The grants, checked, and what there is of them.
+async fn looked(memory: &Memory, grants: &[Grant]) -> (Vec<CheckedGrant>, Observed) {
     let checked: Vec<_> = grants.iter().map(|grant| grant.check().unwrap()).collect();
     let reads = memory.backend().reads;
+    let purpose = Purpose { revoke: true, ..Purpose::default() };
+    let observed = observe(reads.as_ref(), &checked, &Hints::default(), purpose).await.unwrap();
+    (checked, observed)
+}
+
+async fn plan(memory: &Memory, grants: &[Grant], revoke: bool) -> Plan {
+    let (checked, observed) = looked(memory, grants).await;
     let options = PlanOptions::default();
-    let observed = observe(reads.as_ref(), &checked, &Hints::default(), Purpose { revoke: true, ..Purpose::default() })
-        .await
-        .unwrap();
     if revoke {
         plan_revoke(&checked, &observed, &options, None).unwrap()
     } else {
@@ -113,26 +118,22 @@ async fn two_grants_that_would_undo_each_other_are_refused() {
         (&one, &another_role, "service account"),
         (&one, &same_workload, "deployment"),
     ] {
-        let checked = [first.check().unwrap(), second.check().unwrap()];
-        let reads = memory.backend().reads;
-        let observed =
-            observe(reads.as_ref(), &checked, &Hints::default(), Purpose { revoke: true, ..Purpose::default() })
-                .await
-                .unwrap();
-        let error = plan_apply(&checked, &observed, &PlanOptions::default()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:#}");
+        let error = refusal(&memory, &[first.clone(), second.clone()]).await;
         assert!(error.message().contains(what), "{error:#}");
     }
 }
 
-/// What a plan of these grants is refused for.
-async fn refused(memory: &Memory, grants: &[Grant]) -> String {
-    let checked: Vec<_> = grants.iter().map(|grant| grant.check().unwrap()).collect();
-    let reads = memory.backend().reads;
-    let observed = observe(reads.as_ref(), &checked, &Hints::default(), Purpose::default()).await.unwrap();
+/// What a plan of these grants is refused with.
+async fn refusal(memory: &Memory, grants: &[Grant]) -> Error {
+    let (checked, observed) = looked(memory, grants).await;
     let error = plan_apply(&checked, &observed, &PlanOptions::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error:#}");
-    format!("{error:#}")
+    error
+}
+
+/// The same in words.
+async fn refused(memory: &Memory, grants: &[Grant]) -> String {
+    format!("{:#}", refusal(memory, grants).await)
 }
 
 #[tokio::test]
